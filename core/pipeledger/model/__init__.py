@@ -1,0 +1,1 @@
+"""Plain values and rules: what a record says and how two records merge. No input or output."""

@@ -1,0 +1,1 @@
+"""Recording: from a report to the ledger, whatever happens on the way."""

@@ -1,0 +1,152 @@
+"""The guard: a call to the ledger that ends in time, whatever the ledger does.
+
+A call's deadline is a joined daemon thread, since libpq's connect_timeout is whole seconds and knows
+no black holes. A call that does not come back is left behind with its connection; should it commit
+late, its key makes that harmless. The first failure opens the breaker: for a while calls fail at
+once, instead of waiting again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pipeledger.model.errors import LedgerUnavailable, PipeledgerError, is_refusal
+from pipeledger.model.pipeline import PipelineRef
+from pipeledger.model.report import Report
+from pipeledger.model.watermark import Watermark, Window
+from pipeledger.recording.port import Recorder, WindowRequest
+from pipeledger.recording.sql import SqlRecorder
+
+T = TypeVar("T")
+BREAKER_SECONDS = 30.0
+
+_guards: weakref.WeakSet[GuardedRecorder] = weakref.WeakSet()
+_left_behind: list[object] = []
+"""Connections of a parent process: closing them here would end the parent's session."""
+
+
+class _Lane:
+    """A recorder and the lock that keeps it to one thread at a time."""
+
+    def __init__(self, recorder: SqlRecorder) -> None:
+        self.recorder = recorder
+        self.lock = threading.Lock()
+
+
+class GuardedRecorder:
+    """A SQL recorder whose every call ends within ``deadline`` seconds, or raises LedgerUnavailable."""
+
+    def __init__(self, make_recorder: Callable[[], SqlRecorder], deadline: float) -> None:
+        self._make_recorder = make_recorder
+        self._deadline = deadline
+        self._lane = _Lane(make_recorder())
+        self._retry_at = 0.0
+        _guards.add(self)
+
+    def record(self, reports: Sequence[Report]) -> None:
+        if self.is_open:
+            raise LedgerUnavailable("the ledger failed a moment ago and is tried again later")
+        self._call(lambda r: r.record(reports))
+
+    def watermark(self, pipeline: PipelineRef, partition_key: str = "") -> Watermark:
+        return self._call(lambda r: r.watermark(pipeline, partition_key))
+
+    def open_window(self, request: WindowRequest) -> Window:
+        return self._call(lambda r: r.open_window(request))
+
+    def move_watermark(
+        self,
+        pipeline: PipelineRef,
+        value: object,
+        *,
+        cause: str,
+        reason: str,
+        partition_key: str = "",
+    ) -> Watermark:
+        return self._call(
+            lambda r: r.move_watermark(
+                pipeline, value, cause=cause, reason=reason, partition_key=partition_key
+            )
+        )
+
+    def is_active(self, pipeline: PipelineRef) -> bool:
+        return self._call(lambda r: r.is_active(pipeline))
+
+    def set_active(self, pipeline: PipelineRef, active: bool) -> None:
+        self._call(lambda r: r.set_active(pipeline, active))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the breaker is open: the ledger failed less than half a minute ago."""
+        return time.monotonic() < self._retry_at
+
+    def close(self) -> None:
+        """Close the connection, if nobody is using it."""
+        lane = self._lane
+        if lane.lock.acquire(blocking=False):
+            try:
+                lane.recorder.close()
+            finally:
+                lane.lock.release()
+
+    def _call(self, work: Callable[[SqlRecorder], T]) -> T:
+        try:
+            result = self._bounded(work)
+        except PipeledgerError as error:
+            if not is_refusal(error):
+                self._retry_at = time.monotonic() + BREAKER_SECONDS
+            raise
+        self._retry_at = 0.0
+        return result
+
+    def _bounded(self, work: Callable[[SqlRecorder], T]) -> T:
+        lane = self._lane
+        until = time.monotonic() + self._deadline
+        if not lane.lock.acquire(timeout=self._deadline):
+            raise LedgerUnavailable(
+                f"other calls to the ledger took longer than {self._deadline} s"
+            )
+        results: list[T] = []
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                results.append(work(lane.recorder))
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                lane.lock.release()
+
+        thread = threading.Thread(target=run, name="pipeledger-call", daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:  # no threads left, or the interpreter is shutting down
+            lane.lock.release()
+            raise LedgerUnavailable(f"no thread can be started: {error}") from error
+        thread.join(max(0.0, until - time.monotonic()))
+        if thread.is_alive():
+            self._lane = _Lane(self._make_recorder())
+            raise LedgerUnavailable(f"the ledger did not answer within {self._deadline} s")
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    def after_fork(self) -> None:
+        """In a forked child: let go of the parent's connection and lock without touching them."""
+        _left_behind.append(self._lane)
+        self._lane = _Lane(self._make_recorder())
+
+
+def _after_fork_in_child() -> None:
+    for guard in list(_guards):
+        guard.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+_: type[Recorder] = GuardedRecorder  # the guard is a recorder like any other

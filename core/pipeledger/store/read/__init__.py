@@ -1,0 +1,5 @@
+"""The read side: questions to the ledger, with SQLAlchemy Core. ``Reader`` is the way in."""
+
+from pipeledger.store.read.reader import Reader
+
+__all__ = ["Reader"]

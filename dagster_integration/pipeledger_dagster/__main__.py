@@ -1,0 +1,5 @@
+"""``python -m pipeledger_dagster``: the commands of ``pipeledger dagster``."""
+
+from pipeledger_dagster.command import main
+
+main()
