@@ -18,8 +18,8 @@ from pathlib import Path
 
 import bare
 import databases
-from bench_history import FIRST_ID, PIPELINES, TREE, fill
 from comparison import Benchmark, Table
+from history import FIRST_ID, PIPELINES, TREE, fill
 
 from pipeledger.store.database import Database
 

@@ -196,7 +196,7 @@ def sqlite_copies(folder: Path, size: int) -> dict[str, str]:
 def main() -> None:
     benchmark = Benchmark(
         __doc__,
-        pairs=(60, "executions per writer and turn"),
+        pairs=(40, "executions per writer and turn"),
         rounds=(9, "turns of each arm"),
         writers=(WRITERS, "processes in the parallel runs"),
     )

@@ -20,13 +20,12 @@ from typing import Any
 Arm = Callable[[], float]
 
 
-def in_turns(arms: Mapping[str, Arm], rounds: int, seed: int = 1) -> dict[str, list[float]]:
+def in_turns(arms: Mapping[str, Arm], rounds: int) -> dict[str, list[float]]:
     """Run every arm once per round, in a shuffled order; what each returned, by round."""
-    order = random.Random(seed)
     measured: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds):
         names = list(arms)
-        order.shuffle(names)
+        random.shuffle(names)
         for name in names:
             measured[name].append(arms[name]())
     return measured

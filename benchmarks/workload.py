@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -138,9 +138,6 @@ class CapturingConnection(Connection):
     def run(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
         self._keep("run", statement, parameters)
         return self._inner.run(statement, parameters)
-
-    def rows_of_many(self, statement: Statement, template: str, values: Sequence[Row]) -> list[Row]:
-        raise AssertionError("single records are not sent as a batch")
 
     def time(self, value: datetime | None) -> str | None:
         return self._inner.time(value)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeledger.model import times
+from pipeledger.model.canonical import content_hash
 from pipeledger.model.errors import UnknownExecution
 from pipeledger.model.report import ExecutionReport
 from pipeledger.model.state import State
@@ -128,10 +129,10 @@ def known(run: RestRun, ledger: Ledger, configuration: Configuration) -> Known:
 
 
 class Cursor:
-    """Until when this deployment was caught up, in a file of the data directory."""
+    """Until when one Airflow was caught up into one ledger, in a file of the data directory."""
 
-    def __init__(self, folder: Path, deployment: str) -> None:
-        self._path = folder / f"airflow-{deployment}.json"
+    def __init__(self, folder: Path, *of: str) -> None:
+        self._path = folder / f"airflow-{content_hash(list(of))[:16]}.json"
 
     def read(self) -> datetime | None:
         try:

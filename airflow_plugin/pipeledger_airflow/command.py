@@ -9,6 +9,7 @@ import typer
 
 from pipeledger.cli.context import Context, print_json
 from pipeledger.model import times
+from pipeledger.model.redaction import redact_url
 
 app = typer.Typer(
     help="What Airflow's own REST API knows, brought into the ledger.",
@@ -56,10 +57,11 @@ def reconcile(
     from pipeledger_airflow.rest import AirflowApi
 
     ours = Context.of(context)
-    cursor = Cursor(Path(ours.settings.resolved_spool_dir).parent, ours.settings.deployment)
+    settings = ours.settings
+    cursor = Cursor(Path(settings.data_dir), settings.deployment, redact_url(ours.url), url)
     begin = times.parse(since, "--since") if since else cursor.read()
     airflow = AirflowApi.connect(url, token=token, username=username, password=password)
-    done = catch_up(airflow, ours.ledger, Configuration.of(ours.settings), begin)
+    done = catch_up(airflow, ours.ledger, Configuration.of(settings), begin)
     waiting = ours.ledger.spool.status().reports
     if not waiting:
         cursor.write(done.until)

@@ -75,7 +75,13 @@ class AirflowApi:
                 if username
                 else found._call("GET", "/auth/token")
             )
-            token = answer.json()["access_token"]
+            try:
+                token = str(answer.json()["access_token"])
+            except (ValueError, KeyError, TypeError):
+                raise AirflowUnavailable(
+                    f"Airflow at {found._address} gives no token at /auth/token; get one from its"
+                    " auth manager and pass it with PIPELEDGER_AIRFLOW_TOKEN"
+                ) from None
         client.headers["Authorization"] = f"Bearer {token}"
         return found
 

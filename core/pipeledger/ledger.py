@@ -84,7 +84,11 @@ class Ledger:
             )
         self.database = Database.parse(url)
         self._keep_connection = keep_connection
-        self._guard = GuardedRecorder(self._make_recorder, self.settings.deadline_seconds)
+        self._guard = GuardedRecorder(
+            self._make_recorder,
+            self.settings.deadline_seconds,
+            in_thread=not self.database.is_sqlite,
+        )
         self.spool = Spool(self.settings.resolved_spool_dir, self.settings.spool_max_bytes)
         self._courier = Courier(self.spool, self._make_recorder)
         self._has_spooled = False
@@ -153,6 +157,7 @@ class Ledger:
         self._guard.close()
 
     def _record_or_spool(self, reports: Sequence[Report]) -> None:
+        began = time.monotonic()
         try:
             self._guard.record(reports)
         except PipeledgerError as error:
@@ -169,7 +174,10 @@ class Ledger:
             return
         self._remember(reports)
         if self._has_spooled:
-            self._has_spooled = deliver(self.spool, self._guard, only_own=True).error is not None
+            # Part by part: a backlog of an hour must not cost one call more than its deadline.
+            until = began + self.settings.deadline_seconds / 2
+            delivered = deliver(self.spool, self._guard, only_own=True, until=until)
+            self._has_spooled = delivered.error is not None
 
     def _remember(self, reports: Sequence[Report]) -> None:
         """Keep in mind which declarations the ledger has taken, or refused, from this process."""

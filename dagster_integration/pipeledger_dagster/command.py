@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from datetime import datetime, timedelta
@@ -12,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from pipeledger.cli.context import Context, print_json
 from pipeledger.model import times
 from pipeledger.model.errors import InvalidInput, NotFound, PipeledgerError
+from pipeledger.model.redaction import redact_url
 
 app = typer.Typer(
     help="Dagster: read runs from its event log.",
@@ -30,6 +31,7 @@ def dagster_commands() -> None:
 
 @app.command()
 def reconcile(
+    context: typer.Context,
     run: Annotated[
         list[str] | None, typer.Option(help="Only this run; may be given several times.")
     ] = None,
@@ -49,16 +51,22 @@ def reconcile(
 
     Runs of all code locations, also from before the integration. A repeated call changes nothing.
     """
-    import dagster as dg
+    try:
+        import dagster as dg
+    except ImportError:
+        raise InvalidInput(
+            "Dagster is not installed here: pip install 'pipeledger[dagster]'"
+        ) from None
 
     from pipeledger_dagster.facts import Options
-    from pipeledger_dagster.reconcile import Cursor, reconcile_run
-    from pipeledger_dagster.reconcile import reconcile as tick
+    from pipeledger_dagster.reconciliation import Cursor, reconcile_run
+    from pipeledger_dagster.reconciliation import reconcile as tick
 
     home = os.environ.get("DAGSTER_HOME")
     if not home:
         raise InvalidInput("DAGSTER_HOME is not set; it must name the instance whose runs to read")
-    options = Options(namespace=namespace)
+    ours = Context.of(context)
+    options = Options(database_url=ours.url, namespace=namespace or ours.namespace)
     runs = reports = 0
     with dg.DagsterInstance.get() as instance:
         if run:
@@ -68,7 +76,7 @@ def reconcile(
                     raise NotFound(f"the Dagster instance at {home} has no run {run_id!r}")
                 runs, reports = runs + 1, reports + len(found)
         else:
-            kept = _cursor_file(home)
+            kept = _cursor_file(Path(ours.settings.data_dir), home, ours.url)
             cursor = Cursor.parse(None if since else _read(kept))
             if since:
                 cursor.updated_after = _moment(since).timestamp()
@@ -80,17 +88,15 @@ def reconcile(
                 if not done.has_more:
                     break
     if as_json:
-        typer.echo(json.dumps({"runs": runs, "reports": reports}))
+        print_json({"runs": runs, "reports": reports})
     else:
         typer.echo(f"{runs} runs read, {reports} reports recorded")
 
 
-def _cursor_file(home: str) -> Path:
-    from pipeledger.settings import Settings
-
-    data = Path(Settings.from_environment().data_dir)
-    name = hashlib.sha256(str(Path(home).resolve()).encode()).hexdigest()[:16]
-    return data / f"dagster-reconcile-{name}.json"
+def _cursor_file(folder: Path, home: str, url: str) -> Path:
+    """Where the last call stopped, of this instance and this ledger."""
+    names = f"{Path(home).resolve()}\n{redact_url(url)}"
+    return folder / f"dagster-reconcile-{hashlib.sha256(names.encode()).hexdigest()[:16]}.json"
 
 
 def _read(path: Path) -> str | None:

@@ -34,13 +34,24 @@ class DeclaredAsset:
     partitions: str | None = None
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """The cron texts that a job is scheduled by, and the time zone they are meant in."""
+
+    crons: tuple[str, ...]
+    timezone: str | None
+
+    def __str__(self) -> str:
+        return "; ".join(self.crons)
+
+
 class Declarations:
     """The assets and schedules of one ``Definitions``."""
 
     def __init__(self, definitions: dg.Definitions) -> None:
         self.assets: dict[str, DeclaredAsset] = {}
-        self.schedules: dict[str, str] = {}
-        """Job name -> the schedule's cron text."""
+        self.schedules: dict[str, Rhythm] = {}
+        """Job name -> its rhythm."""
         self.jobs = {str(getattr(job, "name", "")) for job in definitions.jobs or ()}
         for source in (*(definitions.assets or ()), *(definitions.asset_checks or ())):
             try:
@@ -61,10 +72,15 @@ class Declarations:
         if cron is None:
             return
         job_name = getattr(schedule, "job_name", None)
-        text = cron if isinstance(cron, str) else "; ".join(cron)
+        if not job_name:
+            return
+        texts = [cron] if isinstance(cron, str) else list(cron)
+        known = self.schedules.get(job_name)
         zone = getattr(schedule, "execution_timezone", None)
-        if job_name:
-            self.schedules[job_name] = f"{text} {zone}" if zone and zone != "UTC" else text
+        self.schedules[job_name] = Rhythm(
+            tuple(sorted({*texts, *(known.crons if known else ())})),
+            zone or (known.timezone if known else None),
+        )
 
 
 def _assets(source: Any) -> Iterable[DeclaredAsset]:

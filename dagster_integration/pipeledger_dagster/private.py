@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -60,6 +60,30 @@ def with_executor(job: dg.JobDefinition, executor: dg.ExecutorDefinition) -> dg.
     """A copy of the job that runs on ``executor``."""
     changed: dg.JobDefinition = job.with_executor_def(executor)
     return changed
+
+
+def resource_definitions(resources: Mapping[str, Any]) -> dict[str, dg.ResourceDefinition]:
+    """The definitions of resources that may have been given as objects.
+
+    Public way round: each by its kind.
+    """
+    try:
+        from dagster._core.execution.build_resources import wrap_resources_for_execution
+
+        return dict(wrap_resources_for_execution(resources))
+    except ImportError:
+        return {key: _resource_definition(value) for key, value in resources.items()}
+
+
+def _resource_definition(value: Any) -> dg.ResourceDefinition:
+    if isinstance(value, dg.ResourceDefinition):
+        return value
+    if hasattr(value, "get_resource_definition"):
+        definition: dg.ResourceDefinition = value.get_resource_definition()
+        return definition
+    if isinstance(value, dg.IOManager):
+        return dg.IOManagerDefinition.hardcoded_io_manager(value)
+    return dg.ResourceDefinition.hardcoded_resource(value)
 
 
 def executor_definition(executor: dg.ExecutorDefinition | dg.Executor) -> dg.ExecutorDefinition:

@@ -166,14 +166,15 @@ def _job(facts: RunFacts) -> PipelineReport | None:
                 target = PipelineRef(step.pipeline, facts.namespace)
                 if source != target:
                     dependencies.add((source, target))
+    rhythm = facts.declared.schedules.get(facts.job_name) if facts.declared else None
     return PipelineReport(
         facts.pipeline,
         times.now() if facts.declared else _derived(facts),
         JOB,
         GROUP,
         # Nothing that depends on who launched the run: the content would change from run to run.
-        {},
-        schedule=facts.declared.schedules.get(facts.job_name) if facts.declared else None,
+        {"schedule_timezone": rhythm.timezone} if rhythm and rhythm.timezone else {},
+        schedule=str(rhythm) if rhythm else None,
         dependencies=tuple(dependencies),
     )
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 
+from pipeledger.ledger import Ledger
 from pipeledger.model import times
 from pipeledger.model.errors import PipeledgerError
 from pipeledger_dagster.declared import all_declarations
 from pipeledger_dagster.facts import AddressBook, Options, namespace_of
 from pipeledger_dagster.listening import ledger_for, registry_for
-from pipeledger_dagster.reconcile import Cursor, reconcile
+from pipeledger_dagster.reconciliation import Cursor, reconcile
 from pipeledger_dagster.registration import declared_registrations
 
 log = logging.getLogger(__name__)
 
 NAME = "pipeledger_reconcile"
 FIRST_LOOK_BACK = timedelta(days=1)
+_deliveries: WeakKeyDictionary[Ledger, threading.Thread] = WeakKeyDictionary()
 
 
 def build_reconcile_sensor(
@@ -62,10 +66,23 @@ def build_reconcile_sensor(
     return sensor
 
 
-def deliver_spool(options: Options) -> None:
-    """Deliver what the processes of this host left in the spool: steps never do that for others."""
+def deliver_spool(options: Options, seconds: float = 15.0) -> None:
+    """Deliver what the processes of this host left in the spool: steps never do that for others.
+
+    After ``seconds`` the delivery goes on by itself; the next tick waits for the same one.
+    """
+    ledger = ledger_for(options)
+    delivery = _deliveries.get(ledger)
+    if delivery is None or not delivery.is_alive():
+        delivery = threading.Thread(target=_flush, args=(ledger,), daemon=True)
+        _deliveries[ledger] = delivery
+        delivery.start()
+    delivery.join(seconds)
+
+
+def _flush(ledger: Ledger) -> None:
     try:
-        ledger_for(options).flush()
+        ledger.flush()
     except PipeledgerError as error:
         log.warning("the spool waits: %s", error)
 

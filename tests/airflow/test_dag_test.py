@@ -8,6 +8,9 @@ from pathlib import Path
 
 from airflow_tries import TaskRunner
 
+from pipeledger.ledger import Ledger
+from pipeledger.settings import Settings
+
 DAG = """
 from airflow.sdk import DAG, task
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
@@ -43,6 +46,9 @@ def test_each_task_of_a_dag_under_test_has_its_own_rows(task_runner: TaskRunner)
             check=False,
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    # The run's own end is appended for a thread to deliver, and this process ended at once.
+    ours = {k: v for k, v in environment.items() if k.startswith("PIPELEDGER")}
+    Ledger(settings=Settings.from_environment(ours)).flush()
     recorded = task_runner.recorded
     (first,) = recorded.executions("writers.writes_three")
     (second,) = recorded.executions("writers.writes_one")

@@ -21,7 +21,7 @@ from pipeledger.model.report import Counts
 from pipeledger.model.state import State
 from pipeledger.model.views import ExecutionView
 from pipeledger_airflow.addresses import address_of_uri
-from pipeledger_airflow.catch_up import Known
+from pipeledger_airflow.catch_up import Cursor, Known
 from pipeledger_airflow.configuration import Configuration, TurnedOff
 from pipeledger_airflow.fence import guarded
 from pipeledger_airflow.rows import first_known, from_mapping, from_statements, verb
@@ -230,6 +230,13 @@ def test_an_airflow_that_cannot_be_asked_is_one_sentence(tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (1, "")
     assert "Airflow at http://127.0.0.1:9 cannot be asked" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_where_a_pass_ended_is_kept_for_each_airflow_and_ledger(tmp_path: Path) -> None:
+    until = datetime(2026, 1, 1, 5, 30, tzinfo=timezone.utc)
+    Cursor(tmp_path / "new", "default", "sqlite:///a.db", "http://one").write(until)
+    assert Cursor(tmp_path / "new", "default", "sqlite:///a.db", "http://one").read() == until
+    assert Cursor(tmp_path / "new", "default", "sqlite:///b.db", "http://one").read() is None
 
 
 def test_a_run_from_before_is_told_from_one_cleared_since_by_its_start() -> None:

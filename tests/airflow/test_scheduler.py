@@ -103,6 +103,7 @@ def reconcile(happened: Happened, ledger: Path) -> dict[str, Any]:
             **os.environ,
             "PIPELEDGER_DATABASE_URL": f"sqlite:///{ledger}",
             "PIPELEDGER_SPOOL_DIR": str(ledger.parent / f"spool of {ledger.name}"),
+            "XDG_DATA_HOME": str(ledger.parent),
         },
         capture_output=True,
         text=True,

@@ -144,8 +144,13 @@ def test_an_attempt_that_ends_before_it_starts_counts(
 
     monkeypatch.setenv("FRAGILE_FOLDER", str(tmp_path))
     with dg.execute_job(dg.reconstructable(fragile.fragile), instance=instance) as result:
-        assert result.success
+        pass
     rows = rows_of(ledger, result.run_id)
+    if int(dg.__version__.split(".")[1]) < 12:
+        # Dagster 1.11 retries no step whose resources fail, and writes no end of it either.
+        assert (rows.run.state.value, rows.steps) == ("failed", ())
+        return
+    assert result.success
     assert rows.states() == {
         ("fragile_job.use_fragile", 1): ("failed", "up_for_retry"),
         ("fragile_job.use_fragile", 2): ("success", "success"),

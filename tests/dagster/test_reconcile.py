@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +14,10 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster_ledger import rows_of, wait_for
 
 from pipeledger.ledger import Ledger
-from pipeledger.model.keys import dagster_backfill_key
+from pipeledger.model.keys import dagster_backfill_key, random_key
+from pipeledger.model.pipeline import PipelineRef
+from pipeledger.model.report import ExecutionReport
+from pipeledger.model.state import State
 from pipeledger_dagster import Cursor, Options, build_reconcile_sensor, reconcile, watch
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -107,6 +111,17 @@ def test_the_sensor_registers_assets_that_never_ran(
         "sums": "dagster_asset",
         "dashboard": "dagster_external_asset",
     }
+
+
+def test_the_sensor_delivers_what_steps_left_in_the_spool(
+    ledger: Ledger, instance: dg.DagsterInstance
+) -> None:
+    key = random_key()
+    now = datetime.now(timezone.utc)
+    waiting = ExecutionReport(key, now, pipeline=PipelineRef("waiting"), state=State.RUNNING)
+    ledger.spool.append([waiting])
+    _tick(instance, watch(unwatched))
+    assert ledger.read.execution(key).name == "waiting"
 
 
 def test_a_tick_is_bounded_and_the_next_one_takes_the_rest(

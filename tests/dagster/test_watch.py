@@ -122,6 +122,35 @@ def test_schedules_sensors_and_jobs_stay_and_hold_the_watched_jobs(
     assert len(data.run_requests) == 1
 
 
+def test_jobs_on_the_locations_resources_get_them_and_are_recorded(
+    ledger: Ledger, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dg.job
+    def on_location() -> None:
+        query()
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def on_location_with_executor() -> None:
+        query()
+
+    defs = watch(
+        dg.Definitions(
+            jobs=[on_location, on_location_with_executor],
+            resources={"warehouse": Warehouse(name="the location's")},
+            schedules=[
+                dg.ScheduleDefinition(job=on_location_with_executor, cron_schedule="@daily")
+            ],
+        )
+    )
+    assert "not recorded live" not in caplog.text
+    repository = _repository(defs)
+    for name in ("on_location", "on_location_with_executor"):
+        result = repository.get_job(name).execute_in_process(instance=instance)
+        assert result.output_for_node("query") == "the location's"
+        assert rows_of(ledger, result.run_id).one(f"{name}.query").state.value == "success"
+        assert type(repository.get_job(name).executor_def).__name__ == "WatchedExecutorDefinition"
+
+
 def test_a_schedule_of_a_partitioned_asset_job_with_its_own_executor_stays() -> None:
     @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2013-01-01"))
     def daily() -> None: ...
@@ -258,6 +287,20 @@ def test_something_else_than_definitions_comes_back_as_it_is(
 ) -> None:
     assert watch(plain) is plain  # type: ignore[arg-type]
     assert "put it around dg.Definitions" in caplog.text
+
+
+def test_an_error_of_ours_leaves_the_definitions_as_they_were(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd:
+        @property
+        def resource_cls(self) -> None:
+            raise RuntimeError("asked what it is")
+
+    defs = dg.Definitions(assets=[numbers], resources={"odd": Odd()})
+    assert watch(defs) is defs
+    assert "changed nothing" in caplog.text
+    _repository(defs)
 
 
 def test_a_reconcile_sensor_can_be_left_out() -> None:

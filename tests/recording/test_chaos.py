@@ -290,6 +290,7 @@ def test_every_acknowledged_record_is_there_exactly_once_after_outages_kills_and
     assert (status.reports, status.rejected) == (0, 0)
     outcomes = Counter(c.outcome for c in calls)
     assert outcomes["recorded"] and outcomes["spooled"], "both ways were taken"
+    assert status.dropped >= outcomes["dropped"], "what a full disk lost is counted"
 
     found = {
         UUID(key): row

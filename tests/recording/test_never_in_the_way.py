@@ -60,6 +60,22 @@ def test_a_ledger_that_hangs_costs_the_deadline_once_and_then_nothing(
     assert ledger.spool.status().reports == 3
 
 
+def test_a_sqlite_file_that_somebody_keeps_locked_costs_the_deadline_once(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    ledger = Ledger(sqlite_url, settings=settings(tmp_path, deadline_seconds=0.5))
+    with closing(Database.parse(sqlite_url).connect()) as other:
+        other.begin()
+        started = time.monotonic()
+        with ledger.execution("load"):
+            first = time.monotonic() - started
+        whole = time.monotonic() - started
+    assert first >= 0.4 and whole - first < first
+    assert ledger.spool.status().reports == 3
+    assert ledger.flush().reports == 3
+    assert count(sqlite_url) == (1, 1)
+
+
 def test_a_window_from_a_ledger_that_hangs_is_refused_and_never_from_the_beginning(
     black_hole: str, tmp_path: Path
 ) -> None:

@@ -188,7 +188,11 @@ def _without_unspoken(held: dict[str, Any]) -> dict[str, Any]:
     """
     executions = held["executions"]
     parents = {row["parent"] for row in executions.values()}
-    unspoken = {k for k, row in executions.items() if row["pipeline"] is None} - parents
+    unspoken = {
+        key
+        for key, row in executions.items()
+        if row["pipeline"] is None and row["parent"] is None and key not in parents
+    }
     for key in unspoken:
         del executions[key]
         del held["closure"][key, key]

@@ -250,6 +250,8 @@ def _greatest(a: T | None, b: T | None) -> T | None:
 
 def merge_uses(*groups: tuple[DatasetUse, ...]) -> tuple[DatasetUse, ...]:
     """One use per address, by (namespace, name); of several figures for one address the largest."""
+    if not any(groups):
+        return ()
     merged: dict[tuple[str, str], DatasetUse] = {}
     for use in chain(*groups):
         known = merged.get(use.address.key)

@@ -251,7 +251,7 @@ class ExecutionReport:
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    if len(canonical_json(value)) <= MAX_JSON:
+    if _is_surely_short(value) or len(canonical_json(value)) <= MAX_JSON:
         return value
     return {
         k: v
@@ -259,6 +259,21 @@ def _bounded(value: dict[str, Any]) -> dict[str, Any]:
         else "... (too large to keep)"
         for k, v in value.items()
     }
+
+
+def _is_surely_short(value: dict[str, Any]) -> bool:
+    """Whether its JSON cannot be too long, told without writing it: flat, and short even if escaped."""
+    size = 0
+    for key, item in value.items():
+        if isinstance(item, str):
+            size += len(key) + len(item) + 6
+        elif isinstance(item, int):
+            size += len(key) + item.bit_length() + 6
+        elif item is None or isinstance(item, float):
+            size += len(key) + 30
+        else:
+            return False
+    return size * 12 <= MAX_JSON  # twelve: a character outside the first plane, as two escapes
 
 
 @dataclass(frozen=True, slots=True)

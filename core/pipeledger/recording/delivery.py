@@ -41,12 +41,16 @@ def deliver(
     recorder: Recorder,
     *,
     only_own: bool = False,
+    until: float | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Delivered:
     """Deliver what waits. A report that the ledger refuses is set aside; one that it cannot take
-    now stays, with everything after it. Raises nothing of ours."""
+    now stays, with everything after it, as does what would begin after ``until`` (monotonic seconds).
+    Raises nothing of ours."""
     delivered = rejected = 0
     for batch in spool.claim(only_own=only_own):
+        if until is not None and time.monotonic() > until:
+            return Delivered(delivered, rejected, "the rest has to wait for another call")
         try:
             count, refused = _deliver_batch(batch, recorder)
         except PipeledgerError as error:

@@ -1,9 +1,10 @@
 """The guard: a call to the ledger that ends in time, whatever the ledger does.
 
-A call's deadline is a joined daemon thread, since libpq's connect_timeout is whole seconds and knows
-no black holes. A call that does not come back is left behind with its connection; should it commit
-late, its key makes that harmless. The first failure opens the breaker: for a while calls fail at
-once, instead of waiting again.
+On PostgreSQL a call's deadline is a joined daemon thread, since libpq's connect_timeout is whole seconds
+and knows no black holes. A call that does not come back is left behind with its connection; should it
+commit late, its key makes that harmless. SQLite keeps the deadline by itself (its busy timeout is all a
+local file can make us wait), and a thread would cost more than the recording. The first failure opens
+the breaker: for a while calls fail at once, instead of waiting again.
 """
 
 from __future__ import annotations
@@ -41,9 +42,12 @@ class _Lane:
 class GuardedRecorder:
     """A SQL recorder whose every call ends within ``deadline`` seconds, or raises LedgerUnavailable."""
 
-    def __init__(self, make_recorder: Callable[[], SqlRecorder], deadline: float) -> None:
+    def __init__(
+        self, make_recorder: Callable[[], SqlRecorder], deadline: float, *, in_thread: bool
+    ) -> None:
         self._make_recorder = make_recorder
         self._deadline = deadline
+        self._in_thread = in_thread
         self._lane = _Lane(make_recorder())
         self._retry_at = 0.0
         _guards.add(self)

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 OPEN, BATCH, REJECTED = ".spool", ".batch", ".rejected"
 _DROPPED = "dropped"
+ROTATE_BYTES = 64 * 1024
+"""Where a process goes on with a new file: a batch is delivered, and held in memory, as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,28 @@ class Spool:
         self._max_bytes = max_bytes
         self._pid = 0
         self._path = folder
+        self._process = ""
         self._unchecked = 0
+        self._uncounted = 0
 
     @property
     def own_file(self) -> Path:
         """The file this process appends to; a forked child gets its own."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._path = (
-                self.folder / f"{time.time_ns():020d}-{self._pid}-{secrets.token_hex(4)}{OPEN}"
-            )
+            self._process = f"-{self._pid}-{secrets.token_hex(4)}"
+            self._path = self._new_path()
             self._unchecked = self._max_bytes
+            self._uncounted = 0
         return self._path
+
+    def _new_path(self) -> Path:
+        return self.folder / f"{time.time_ns():020d}{self._process}{OPEN}"
+
+    def is_own(self, path: Path) -> bool:
+        """Whether this process wrote that file, or a batch that was made of it."""
+        _ = self.own_file
+        return self._process in path.name
 
     def append(self, reports: Sequence[Report], *, durable: bool = True) -> bool:
         """Keep reports; ``durable`` waits until they would survive a power cut.
@@ -88,13 +100,17 @@ class Spool:
                     len(reports), f"the spool {self.folder} is full ({self._max_bytes} bytes)"
                 )
                 return False
-            self._write(self.own_file, lines, durable)
+            if self._write(self.own_file, lines, durable) >= ROTATE_BYTES:
+                self._path = self._new_path()
+            if self._uncounted:
+                self._count_dropped(0)
             return True
         except OSError as error:
             self._drop(len(reports), f"the spool {self.folder} cannot be written: {error.strerror}")
             return False
 
-    def _write(self, path: Path, lines: bytes, durable: bool) -> None:
+    def _write(self, path: Path, lines: bytes, durable: bool) -> int:
+        """Append to a file; its size afterwards."""
         with _locked_for_append(path) as fd:
             size = os.fstat(fd).st_size
             try:
@@ -106,8 +122,11 @@ class Spool:
             except OSError:
                 os.ftruncate(fd, size)
                 raise
-        if durable and size == 0:
-            _sync_folder(path.parent)
+        if size == 0:
+            self._reserve_counter()
+            if durable:
+                _sync_folder(path.parent)
+        return size + len(lines)
 
     def _has_room(self, more: int) -> bool:
         """Whether the folder may take more bytes; looked at again after every hundredth of its size."""
@@ -121,16 +140,32 @@ class Spool:
 
     def _drop(self, count: int, why: str) -> None:
         log.error("%d record(s) of this run are lost: %s", count, why)
+        self._count_dropped(count)
+
+    def _reserve_counter(self) -> None:
+        """Take the counter's place on the disk while there is one: a full disk still takes new digits."""
+        try:
+            fd = os.open(self.folder / _DROPPED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(fd, b"%020d" % 0)
+            finally:
+                os.close(fd)
+        except OSError:
+            pass  # it is there already, or will be counted later
+
+    def _count_dropped(self, count: int) -> None:
+        self._uncounted += count
         try:
             fd = os.open(self.folder / _DROPPED, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
-                total = int(os.read(fd, 32) or b"0") + count
-                os.pwrite(fd, f"{total:020d}".encode(), 0)
+                total = int(os.read(fd, 32) or b"0") + self._uncounted
+                os.pwrite(fd, b"%020d" % total, 0)
+                self._uncounted = 0
             finally:
                 os.close(fd)
         except (OSError, ValueError):
-            pass  # a disk that takes no counter either; the log line above has said it
+            pass  # with the next one that is kept; the log line has said it
 
     def _entries(self) -> list[tuple[Path, int]]:
         try:
@@ -148,7 +183,7 @@ class Spool:
         """Take away what waits, oldest first, one locked batch at a time."""
         candidates = [path for path, _ in self._entries() if path.suffix in (OPEN, BATCH)]
         for path in candidates:
-            if only_own and path != self.own_file:
+            if only_own and not self.is_own(path):
                 continue
             fd = _lock_if_free(path)
             if fd is None:

@@ -8,7 +8,7 @@ and both look again after locking: under READ COMMITTED a pair is lost for ever 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -157,9 +157,14 @@ def relink(connection: Connection, child: Node, parent_id: int, parent: Ranked, 
     return True
 
 
-def link_new(connection: Connection, links: dict[UUID, tuple[int, int, Ranked]]) -> None:
+def link_new(
+    connection: Connection,
+    links: dict[UUID, tuple[int, int, Ranked]],
+    inserted_with_parent: Collection[UUID],
+) -> None:
     """Hang new executions, key -> (id, parent's id, parent), under their parents, level by level.
 
+    Those in ``inserted_with_parent`` have their parent already, and lack only their ancestors.
     A new execution has nothing below it but other new ones, so that each level is one statement.
     """
     pending = dict(links)
@@ -169,14 +174,16 @@ def link_new(connection: Connection, links: dict[UUID, tuple[int, int, Ranked]])
         if not level:
             _link_one_by_one(connection, pending)
             return
-        connection.run(
-            _SET_PARENTS,
-            {
-                "ids": [id_ for id_, _, _ in level.values()],
-                "parent_ids": [parent_id for _, parent_id, _ in level.values()],
-                "ranks": [parent.rank for _, _, parent in level.values()],
-            },
-        )
+        bare = [link for key, link in level.items() if key not in inserted_with_parent]
+        if bare:
+            connection.run(
+                _SET_PARENTS,
+                {
+                    "ids": [id_ for id_, _, _ in bare],
+                    "parent_ids": [parent_id for _, parent_id, _ in bare],
+                    "ranks": [parent.rank for _, _, parent in bare],
+                },
+            )
         connection.run(
             _ADD_LEAVES,
             {

@@ -178,10 +178,6 @@ class Connection:
         """Statements by themselves, between transactions: no BEGIN and no ROLLBACK to wait for."""
         yield
 
-    def rows_of_many(self, statement: Statement, template: str, values: Sequence[Row]) -> list[Row]:
-        """Run ``INSERT ... VALUES %s ... RETURNING`` for many rows at once (PostgreSQL)."""
-        raise NotImplementedError
-
     def time(self, value: datetime | None) -> str | None:
         """A time as a parameter."""
         raise NotImplementedError
@@ -330,24 +326,6 @@ class _PostgresConnection(Connection):
             self._cursor.execute(statement.postgresql, parameters)
             touched: int = self._cursor.rowcount
             return touched
-        except self._errors.Error as error:
-            raise self._translated(error) from error
-        except ValueError as error:
-            raise PipeledgerError(f"the ledger refused a value: {error}") from error
-
-    def rows_of_many(self, statement: Statement, template: str, values: Sequence[Row]) -> list[Row]:
-        from psycopg2.extras import execute_values
-
-        try:
-            fetched: list[Row] = execute_values(
-                self._cursor,
-                statement.postgresql.replace("%%s", "%s"),
-                values,
-                template,
-                1000,
-                fetch=True,
-            )
-            return fetched
         except self._errors.Error as error:
             raise self._translated(error) from error
         except ValueError as error:

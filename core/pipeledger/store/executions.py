@@ -90,6 +90,12 @@ _UPSERT = Statement(
     " (SELECT a.parent_execution_id FROM pipeline_execution_closure a"
     " WHERE a.child_execution_id = :parent_id ORDER BY a.depth DESC LIMIT 1) FROM e",
 )
+_UPSERT_KNOWN = Statement(
+    "",
+    # For what is there already nearly always: a finish. Without the closure it costs a quarter less.
+    postgresql=f"{_INSERT} VALUES ({', '.join(':' + c for c in COLUMNS)}){_MERGE}"
+    f" RETURNING {_SAVED}, {_LOAD_LINEAGE.format('t')}, xmax = 0",
+)
 _TYPES = dict.fromkeys(COLUMNS, "text") | {
     "run_key": "uuid", "pipeline_id": "bigint", "parent_id": "bigint", "start_date": "timestamptz",
     "succeeded": "boolean", "heartbeat_at": "timestamptz", "attempt": "integer",
@@ -202,6 +208,11 @@ def _upsert(
 ) -> tuple[Saved, bool, int | None]:
     """The saved row, whether it is new, and the root above its parent as this statement saw it."""
     parameters = _parameters(connection, record, pipeline_id, link)
+    if record.state.is_end and link is None and not connection.is_sqlite:
+        row = connection.rows(_UPSERT_KNOWN, parameters)[0]
+        if row[10]:
+            closure.add_self(connection, int(row[0]))
+        return Saved(*_columns(row)), bool(row[10]), None
     row = connection.rows(_UPSERT, parameters)[0]
     if connection.is_sqlite:
         inserted = closure.add_self(connection, int(row[0]))
@@ -255,10 +266,19 @@ def save_many(
         [*records, *((ExecutionRecord(key), None) for key in unknown)],
         key=lambda pair: pair[0].run_key,
     )
+    # Their parents are there and locked: inserted with them, instead of being updated a moment later.
+    # Not where something moves as well: then all links are made one after the other, in key order.
+    known = {
+        key: (nodes[parent.value].id, parent.rank)
+        for key, parent in wanted.items()
+        if not moved and parent.value in nodes
+    }
     values = [
         {
             column: "\\x" + value.hex() if isinstance(value, bytes) else value
-            for column, value in _parameters(connection, record, pipeline_id, None).items()
+            for column, value in _parameters(
+                connection, record, pipeline_id, known.get(record.run_key)
+            ).items()
             if value is not None
         }
         for record, pipeline_id in all_records
@@ -286,7 +306,7 @@ def save_many(
             child = nodes.get(key) or closure.Node(id_, None, None, id_)
             closure.relink(connection, child, parent_id, parent, key)
     else:
-        closure.link_new(connection, hung)
+        closure.link_new(connection, hung, known)
     return [saved[record.run_key] for record, _ in records]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,7 +11,8 @@ from pipeledger.model.errors import LedgerUnavailable
 from pipeledger.store.database import Conflict, Connection
 
 T = TypeVar("T")
-ATTEMPTS = 8
+ATTEMPTS = 20
+_LONGEST_PAUSE = 0.05
 
 
 def transact(
@@ -34,6 +37,8 @@ def transact(
                 raise LedgerUnavailable(
                     f"the ledger is too busy: {ATTEMPTS} attempts met another transaction ({conflict})"
                 ) from conflict
+            # A moment of chance, growing: those who met are not to meet again at once.
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**attempt)))
         except BaseException:
             _rollback_quietly(connection)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -43,8 +43,19 @@ def watch(
             type(definitions).__name__,
         )
         return definitions
+    try:
+        return _watched(definitions, resource, reconcile)
+    except Exception as error:
+        # A code location that does not load for our sake would stop every run in it.
+        log.warning("pipeledger: watch() changed nothing: %s", error, exc_info=True)
+        return definitions
+
+
+def _watched(
+    definitions: dg.Definitions, resource: PipeledgerResource | None, reconcile: bool
+) -> dg.Definitions:
     key, resource = _resource(definitions, resource)
-    watching = _Watching(key, resource)
+    watching = _Watching(key, resource, definitions.resources or {})
     watching.take_jobs(definitions)
     sensors = watching.holders(definitions.sensors)
     if reconcile and not any(getattr(s, "name", None) == SENSOR_NAME for s in sensors):
@@ -90,8 +101,9 @@ def _is_ours(value: Any) -> bool:
 class _Watching:
     """One wrapping: the same job, met at several places, becomes the same watched job."""
 
-    def __init__(self, key: str, resource: Any) -> None:
+    def __init__(self, key: str, resource: Any, resources: Mapping[str, Any]) -> None:
         self._key = key
+        self._resources = resources
         self._resource = resource
         self._hook = _hook(key)
         self._jobs: dict[int, tuple[Any, Any]] = {}
@@ -156,12 +168,12 @@ class _Watching:
         try:
             if not isinstance(job, dg.JobDefinition):
                 return self._wrap_asset_job(job)
-            own = private.own_executor(job)
-            if own is not None:
-                executor = _watched_executor(own, self._resource)
-                if executor is not own:
-                    job = private.with_executor(job, executor)
-            return job if self._hook in job.hook_defs else self._with_hook(job)
+            try:
+                return self._changed(job)
+            except dg.DagsterInvalidDefinitionError:
+                # A copy of a job that was given resources is checked at once (before 1.12 any copy
+                # is): it must hold ours, and the location's, before it holds the hook.
+                return self._changed(self._bound(job))
         except Exception as error:
             self._leave(f"job {getattr(job, 'name', job)}", error)
             return job
@@ -173,13 +185,19 @@ class _Watching:
             return job
         return private.record_copy(job, executor_def=_watched_executor(own, self._resource))
 
-    def _with_hook(self, job: dg.JobDefinition) -> dg.JobDefinition:
-        try:
-            return job.with_hooks({self._hook})
-        except dg.DagsterInvalidDefinitionError:
-            # A job that was given resources is checked at once: it must hold ours before the hook.
-            resources = {**job.resource_defs, self._key: _resource_definition(self._resource)}
-            return job.with_top_level_resources(resources).with_hooks({self._hook})
+    def _changed(self, job: dg.JobDefinition) -> dg.JobDefinition:
+        """The job with the hook, and its own executor, if it has one, watched."""
+        own = private.own_executor(job)
+        if own is not None:
+            executor = _watched_executor(own, self._resource)
+            if executor is not own:
+                job = private.with_executor(job, executor)
+        return job if self._hook in job.hook_defs else job.with_hooks({self._hook})
+
+    def _bound(self, job: dg.JobDefinition) -> dg.JobDefinition:
+        """The job with the location's resources, as Definitions binds them later; its own win."""
+        location = private.resource_definitions({**self._resources, self._key: self._resource})
+        return job.with_top_level_resources({**location, **job.resource_defs})
 
     def _leave(self, what: str, why: object) -> None:
         self.left.append(
@@ -251,10 +269,3 @@ def _options_of(resource: Any) -> Callable[[], Options | None]:
             return None
 
     return options
-
-
-def _resource_definition(resource: Any) -> dg.ResourceDefinition:
-    if isinstance(resource, dg.ResourceDefinition):
-        return resource
-    definition: dg.ResourceDefinition = resource.get_resource_definition()
-    return definition
