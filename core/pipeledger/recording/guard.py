@@ -115,6 +115,11 @@ class GuardedRecorder:
             raise LedgerUnavailable(
                 f"other calls to the ledger took longer than {self._deadline} s"
             )
+        if not self._in_thread:
+            try:
+                return work(lane.recorder)
+            finally:
+                lane.lock.release()
         results: list[T] = []
         errors: list[BaseException] = []
 
