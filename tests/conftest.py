@@ -21,6 +21,16 @@ _numbers = count(1)
 
 
 @pytest.fixture(autouse=True)
+def _outside_of_every_execution() -> Iterator[None]:
+    """Every test begins and ends outside of any execution: what is entered is left."""
+    from pipeledger.ledger import current_run_key
+
+    assert current_run_key() is None
+    yield
+    assert current_run_key() is None, "an execution was entered and not left"
+
+
+@pytest.fixture(autouse=True)
 def _environment_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,7 @@ def _declared(spec: dg.AssetSpec, pipeline: str | None) -> DeclaredAsset:
 
 
 _remembered: list[tuple[dg.Definitions, list[Declarations]]] = []
-_MOST = 8
+_MOST = 64
 
 
 def remember(definitions: dg.Definitions) -> None:

@@ -161,7 +161,8 @@ class RunListener:
         self._reader = RunReader(self.facts)
         self._registry = registry_for(self.ledger)
         self._opening: list[Report] = []
-        self._outer: dict[str, UUID | None] = {}
+        self._entered: dict[str, tuple[UUID, UUID | None]] = {}
+        """The steps this process is inside of: their run keys, and what they run inside of."""
         self._counts: dict[str, Counts] = {}
         self._withheld: set[str] = set()
         if parent is not None:
@@ -202,6 +203,8 @@ class RunListener:
             log.warning(
                 "an event of run %s is not recorded: %s", entry.run_id, error, exc_info=True
             )
+        finally:
+            self._leave_ended(entry)
 
     def add_counts(self, step_key: str, counts: Counts) -> Counts:
         """Rows that the step's own code counted, sent with its end; the sums of all calls."""
@@ -245,8 +248,6 @@ class RunListener:
             reports.append(report)
         if kind in STEP_STARTS:
             self._enter(step_key)
-        elif kind in STEP_ENDS:
-            self._leave(step_key)
         if reports:
             opening, self._opening = self._opening, []
             self.ledger.record(*opening, *reports)
@@ -266,12 +267,24 @@ class RunListener:
 
     def _enter(self, step_key: str) -> None:
         """What this thread starts from here on runs inside the step: runs, executions."""
-        self._outer[step_key] = current_run_key()
-        nest_under(self._run_key(step_key))
+        key = self._run_key(step_key)
+        self._entered[step_key] = (key, current_run_key())
+        nest_under(key)
 
-    def _leave(self, step_key: str) -> None:
-        if step_key in self._outer and current_run_key() == self._run_key(step_key):
-            nest_under(self._outer.pop(step_key))
+    def _leave_ended(self, entry: dg.EventLogEntry) -> None:
+        """Step out of what this event ends, also when the event itself could not be recorded."""
+        event = entry.dagster_event
+        kind = event.event_type if event is not None else None
+        if kind in RUN_ENDS:
+            ended = list(reversed(self._entered))
+        elif kind in STEP_ENDS and event is not None:
+            ended = [event.step_key or entry.step_key or ""]
+        else:
+            return
+        for step_key in ended:
+            key, outer = self._entered.pop(step_key, (None, None))
+            if key is not None and current_run_key() == key:
+                nest_under(outer)
 
     def _run_key(self, step_key: str) -> UUID:
         return dagster_step_key(self.facts.run_id, step_key, self._reader.attempt_of(step_key))

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipeledger.ledger import Ledger
+from pipeledger.ledger import Ledger, current_run_key
 from pipeledger_dagster import PipeledgerResource, listening, watch
 
 
@@ -124,6 +124,7 @@ def test_an_error_of_ours_in_a_listener_costs_no_run(
     result = defs.resolve_job_def("broken").execute_in_process(instance=instance)
     assert result.success
     assert "is not recorded" in caplog.text
+    assert current_run_key() is None, "the step is left, although its end was not recorded"
 
 
 def test_loading_outputs_after_the_run_records_no_ghost(

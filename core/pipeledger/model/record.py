@@ -76,7 +76,8 @@ def first_rank(stated: bool, occurred_at: datetime, tie: bytes) -> bytes:
     return number.to_bytes(8, "big") + tie
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes them: thousands are made per batch, and freezing doubles the price.
+@dataclass(slots=True)
 class Ranked:
     """A group of fields with the rank of the report that knew them."""
 
@@ -84,7 +85,7 @@ class Ranked:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExecutionRecord:
     """What is known of one execution. Ranked groups are None while nobody has reported them."""
 
@@ -144,9 +145,10 @@ def of(report: ExecutionReport) -> ExecutionRecord:
     """The record that one report alone makes."""
     tie = digest(report)
     last = last_rank(report.authority, report.occurred_at, report.state, tie)
-    first = first_rank(True, report.occurred_at, tie)
     window = report.window
-    window_rank = first_rank(not report.window_derived, report.occurred_at, tie)
+    window_rank = (
+        b"" if window is None else first_rank(not report.window_derived, report.occurred_at, tie)
+    )
     counts = {
         name: Ranked(last, value)
         for name in Counts.NAMES
@@ -171,7 +173,10 @@ def of(report: ExecutionReport) -> ExecutionRecord:
         previous=report.previous,
         configuration=None
         if report.configuration_hash is None and report.code_version is None
-        else Ranked(first, (report.configuration_hash, report.code_version)),
+        else Ranked(
+            first_rank(True, report.occurred_at, tie),
+            (report.configuration_hash, report.code_version),
+        ),
         parent=None
         if report.parent is None
         else Ranked(first_rank(not report.parent_derived, report.occurred_at, tie), report.parent),
@@ -209,7 +214,7 @@ def merge(a: ExecutionRecord, b: ExecutionRecord) -> ExecutionRecord:
     Order matters only for the pipeline's name, where two that contradict cannot both be right: the
     first delivered stays.
     """
-    ranked = {f.name: _higher(getattr(a, f.name), getattr(b, f.name)) for f in _RANKED}
+    ranked = {name: _higher(getattr(a, name), getattr(b, name)) for name in _RANKED}
     return ExecutionRecord(
         run_key=a.run_key,
         pipeline=a.pipeline or b.pipeline,
@@ -227,7 +232,7 @@ def merge(a: ExecutionRecord, b: ExecutionRecord) -> ExecutionRecord:
     )
 
 
-_RANKED = [f for f in fields(ExecutionRecord) if str(f.type) == "Ranked | None"]
+_RANKED = [f.name for f in fields(ExecutionRecord) if str(f.type) == "Ranked | None"]
 
 
 def _changed_at(report: ExecutionReport, count: int | None) -> datetime | None:

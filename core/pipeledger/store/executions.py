@@ -290,8 +290,13 @@ def save_many(
             _UPSERT_MANY, {"rows": canonical_json(values[first : first + _ROWS_AT_ONCE])}
         )
     ]
-    saved = {UUID(str(row[11])): Saved(*_columns(row)) for row in rows}
-    new = {UUID(str(row[11])): int(row[0]) for row in rows if row[10]}
+    saved: dict[UUID, Saved] = {}
+    new: dict[UUID, int] = {}
+    for row in rows:
+        key = UUID(str(row[11]))
+        saved[key] = Saved(*_columns(row))
+        if row[10]:
+            new[key] = saved[key].id
     if any(key in new for key in nodes) or any(
         key not in new for key in wanted if key not in nodes
     ):
