@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from pipeledger.model.errors import InvalidDatabaseUrl, LedgerUnavailable, PipeledgerError
 from pipeledger.model.redaction import redact_text, redact_url
@@ -144,8 +144,9 @@ def _postgresql_dsn(url: str) -> str:
     host_parameter = any(name == "host" for name, _ in parse_qsl(parts.query))
     if not parts.path.strip("/") and not host_parameter:
         raise InvalidDatabaseUrl(f"{redact_url(url)!r} names no database: {_EXPECTED}")
-    query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]
-    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query, safe="/"), ""))
+    query = urlencode(parse_qsl(parts.query, keep_blank_values=True), safe="/")
+    # Not urlunsplit: without a host (a Unix socket) it drops the two slashes that libpq wants.
+    return f"postgresql://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
 
 class Connection:
