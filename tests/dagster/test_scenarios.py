@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
+import psutil
 import pytest
 from dagster_ledger import by_key, rows_of, wait_for
 
@@ -314,7 +316,7 @@ def test_a_run_outlives_the_ledgers_postgresql_and_nothing_is_missing_afterwards
         with dg.DagsterInstance.get() as instance:
             (run,) = instance.get_runs()
             assert run.status is dg.DagsterRunStatus.SUCCESS
-            server.ensure_postgres_running()
+            wait_for(lambda: _is_started(server), "PostgreSQL to start again")
             ledger = Ledger(url)
             ledger.flush()
             rows = rows_of(ledger, run.run_id)
@@ -326,4 +328,15 @@ def test_a_run_outlives_the_ledgers_postgresql_and_nothing_is_missing_afterwards
             expected = rows_of(rebuilt_from(instance, run.run_id), run.run_id)
             assert by_key(rows) == by_key(expected)
     finally:
-        server._cleanup()
+        with contextlib.suppress(psutil.Error):  # the process that it knew may be the killed one
+            server._cleanup()
+
+
+def _is_started(server: Any) -> bool:
+    """Start the killed server; what is left of it may hold its memory and its data for a moment."""
+    try:
+        server.ensure_postgres_running()
+    except subprocess.SubprocessError:
+        return False
+    info = server.get_postmaster_info()
+    return bool(info.process.is_running() and info.process.status() != psutil.STATUS_ZOMBIE)
