@@ -150,7 +150,11 @@ class Ledger:
         if timeout is not None:
             self._courier.wake()
             self._courier.wait_until_idle(timeout)
-        return deliver(self.spool, self._make_recorder())
+        recorder = self._make_recorder()
+        try:
+            return deliver(self.spool, recorder)
+        finally:
+            recorder.close()
 
     def close(self) -> None:
         """Let go of the connection; the next call opens it again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -211,3 +212,33 @@ def test_the_courier_delivers_when_woken_and_again_in_a_forked_child(spool: Spoo
         }  # fmt: skip
         os._exit(0 if delivered else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_child_that_was_forked_during_a_delivery_does_not_keep_the_batch(spool: Spool) -> None:
+    spool.append([report(1)])
+    delivery = spool.claim()
+    next(delivery)
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(theirs)
+        os.read(ours, 1)  # lives on, with the descriptor it inherited
+        os._exit(0)
+    delivery.close()  # type: ignore[attr-defined]  # the delivery failed: the batch stays
+    model = ModelRecorder()
+    assert deliver(spool, model).reports == 1
+    os.close(theirs)
+    os.waitpid(pid, 0)
+    os.close(ours)
+
+
+def test_a_file_that_somebody_keeps_locked_is_left_for_a_new_one(spool: Spool) -> None:
+    spool.append([report(1)])
+    locked = os.open(spool.own_file, os.O_RDONLY)
+    fcntl.flock(locked, fcntl.LOCK_EX)
+    try:
+        assert spool.append([report(2)])
+    finally:
+        os.close(locked)
+    assert spool.status().reports == 2 and spool.status().files == 2
+    assert spool.status().dropped == 0

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 OPEN, BATCH, REJECTED = ".spool", ".batch", ".rejected"
 _DROPPED = "dropped"
+_TRIES = 100
 ROTATE_BYTES = 64 * 1024
 """Where a process goes on with a new file: a batch is delivered, and held in memory, as a whole."""
 
@@ -100,7 +101,12 @@ class Spool:
                     len(reports), f"the spool {self.folder} is full ({self._max_bytes} bytes)"
                 )
                 return False
-            if self._write(self.own_file, lines, durable) >= ROTATE_BYTES:
+            try:
+                size = self._write(self.own_file, lines, durable)
+            except BlockingIOError:
+                self._path = self._new_path()
+                size = self._write(self._path, lines, durable)
+            if size >= ROTATE_BYTES:
                 self._path = self._new_path()
             if self._uncounted:
                 self._count_dropped(0)
@@ -197,7 +203,7 @@ class Spool:
             except FileNotFoundError:
                 continue
             finally:
-                os.close(fd)
+                _release(fd)
 
     def set_aside(self, rejected: Sequence[Rejected]) -> None:
         """Keep refused reports apart, where they block nothing.
@@ -304,9 +310,12 @@ def _reports(path: Path) -> Iterator[Report | Rejected]:
 
 @contextmanager
 def _locked_for_append(path: Path) -> Iterator[int]:
-    """The file, open and locked, and still the one of that name (a reader may have renamed it)."""
+    """The file, open and locked, and still the one of that name (a reader may have renamed it).
+
+    Raises BlockingIOError when somebody keeps the file of that name locked.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    while True:
+    for _ in range(_TRIES):
         try:
             fd = os.open(path, flags, 0o600)
         except FileNotFoundError:
@@ -318,8 +327,16 @@ def _locked_for_append(path: Path) -> Iterator[int]:
                 yield fd
                 return
         finally:
-            os.close(fd)
+            _release(fd)
         time.sleep(0.0005)
+    raise BlockingIOError(errno.EWOULDBLOCK, "kept locked by another process", str(path))
+
+
+def _release(fd: int) -> None:
+    """Unlock, then close: a child forked meanwhile has the descriptor too, and closing ours alone would
+    leave the lock to it for as long as it lives."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    os.close(fd)
 
 
 def _try_lock(fd: int) -> bool:
@@ -339,7 +356,7 @@ def _lock_if_free(path: Path) -> int | None:
         return None
     if _try_lock(fd) and _is_same_file(fd, path):
         return fd
-    os.close(fd)
+    _release(fd)
     return None
 
 
