@@ -104,7 +104,8 @@ class Ledger:
     def record(self, *reports: Report) -> None:
         """Record, or leave in the spool what cannot be recorded within the deadline.
 
-        For processes that do the work. Returns within the deadline and never raises.
+        For processes that do the work. Returns within the deadline, at most half as much later where it
+        also delivers what this process had spooled, and never raises.
         """
         if self.settings.disabled or not reports:
             return
