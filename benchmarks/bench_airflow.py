@@ -2,7 +2,7 @@
 
 Real supervisor, real forked task runner, the Execution API in memory; a task that does nothing. Each
 arm is a worker of its own that has loaded its plugins; the arms take turns in shuffled rounds.
-The OpenLineage arms need apache-airflow-providers-openlineage in the environment.
+The OpenLineage arms need apache-airflow-providers-openlineage, which is one of the dev packages.
 """
 
 from __future__ import annotations
@@ -224,7 +224,11 @@ def has_provider() -> bool:
 
 
 def main() -> None:
-    benchmark = Benchmark(__doc__, tasks=(30, "tasks per arm"))
+    benchmark = Benchmark(
+        __doc__,
+        tasks=(30, "tasks per arm"),
+        dead_tasks=(3, "tasks per arm with nobody listening; 18 s each with the provider"),
+    )
     tasks = benchmark.size("tasks")
     with databases.postgres() as server, databases.folder() as folder:
         arms = make_arms(server, folder, tasks)
@@ -257,7 +261,42 @@ def main() -> None:
             spooled = arm.spool.exists() and any(arm.spool.iterdir())
             assert spooled == (arm.name == "ours, PostgreSQL is down"), (arm.name, "spooled")
         check_recorded(server, folder, tasks)
-    benchmark.show(table)
+        benchmark.show(table)
+        benchmark.show(nobody_listens(folder, benchmark.size("dead_tasks")))
+
+
+def nobody_listens(folder: Path, tasks: int) -> Table:
+    """What a task takes when the ledger's, or OpenLineage's, address is a port that nobody has."""
+    arms = [
+        Arm(folder, "no listener again", ""),
+        Arm(
+            folder, "ours, a dead port", "pipeledger bench", BENCH_LISTENERS="timer",
+            PIPELEDGER_DATABASE_URL="postgresql://postgres@127.0.0.1:9/ledger",
+        ),
+    ]  # fmt: skip
+    if has_provider():
+        transport = json.dumps({"type": "http", "url": "http://127.0.0.1:9"})
+        arms.append(
+            Arm(
+                folder, "OpenLineage provider, a dead port", "openlineage bench",
+                BENCH_LISTENERS="timer", AIRFLOW__OPENLINEAGE__DISABLED="False",
+                AIRFLOW__OPENLINEAGE__TRANSPORT=transport,
+            )
+        )  # fmt: skip
+    left = {arm.name: iter(runs(tasks)) for arm in arms}
+    measured = in_turns(
+        {a.name: partial(lambda a: a.run(next(left[a.name])), a) for a in arms}, tasks
+    )
+    table = Table(
+        f"A task whose records nobody takes, {tasks} tasks an arm, in turns",
+        ("arm", "task ms", "in hooks ms"),
+        "Each task is a process of its own, which does not know that the one before had no luck.",
+    )
+    for arm in arms:
+        hooks = median(arm.hooks) * 1000 if arm.hooks else 0.0
+        table.add(arm.name, median(measured[arm.name]) * 1000, hooks)
+        arm.stop()
+    return table
 
 
 def check_recorded(server: Postgres, folder: Path, tasks: int) -> None:

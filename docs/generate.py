@@ -24,6 +24,8 @@ from typer.main import get_command
 
 from pipeledger.cli.app import add_integrations, app
 from pipeledger.model import errors
+from pipeledger.model.address import Address
+from pipeledger.model.stores import STORES, Naming
 from pipeledger.settings import PREFIX, Settings
 from pipeledger.store.tables import metadata
 
@@ -113,11 +115,43 @@ def error_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def store_table() -> str:
+    """A table of every kind of store, with how a URL of it is read."""
+    lines = [
+        "| store | type | URLs begin | port | a URL | namespace | name |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for store in sorted(STORES, key=lambda s: (s.group, s.title.lower())):
+        url = store.example[0]
+        address = Address.parse(url)
+        begins = ", ".join(
+            f"`{'arn:aws:glue' if s == 'glue' else s}:`" for s in (store.scheme, *store.aliases)
+        )
+        # The port of the web is not part of its namespace.
+        port = store.port if store.port and f":{store.port}" in address.namespace else ""
+        lines.append(
+            f"| {store.title} | `{store.scheme}` | {begins} | {port} | `{url}`"
+            f" | `{address.namespace}` | `{address.name}` |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def naming_table() -> str:
+    """A table of how the rest of a URL becomes a name."""
+    lines = ["| the name is | in |", "|---|---|"]
+    for naming in Naming:
+        of = ", ".join(s.title for s in STORES if s.naming is naming)
+        lines.append(f"| {naming.value} | {of} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
     "help": help_of,
     "table": table,
     "errors": error_table,
+    "stores": store_table,
+    "naming": naming_table,
 }
 
 

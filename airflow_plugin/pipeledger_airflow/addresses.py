@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidInput
+from pipeledger.model.redaction import redact_url
 
 ASSET_NAMESPACE = "airflow"
 """The address namespace of assets whose name is all that is known of them."""
@@ -39,6 +40,8 @@ def address_of_uri(uri: str, name: str | None = None) -> Address | None:
     except InvalidInput:
         pass
     try:
-        return Address(ASSET_NAMESPACE, name or uri, type="airflow_asset", group="orchestrator")
+        return Address(
+            ASSET_NAMESPACE, redact_url(name or uri), type="airflow_asset", group="orchestrator"
+        )
     except InvalidInput:
         return None

@@ -21,7 +21,7 @@ from pipeledger.model.report import ExecutionReport
 from pipeledger.model.state import State
 from pipeledger_airflow.configuration import Configuration
 from pipeledger_airflow.dag_runs import dag_run_report, run_key
-from pipeledger_airflow.reconciliation import reports_of
+from pipeledger_airflow.reconciliation import ends_of, reports_of
 from pipeledger_airflow.rest import AirflowApi, RestRun
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def reports_of_run(
     for row in airflow.tries(run):
         number = known.parent_of(row.start_date, run.clear_number)
         parent = run_key(run.dag_id, run.run_id, number, configuration)
-        ends += reports_of([row], run, parent, configuration, read_at)
+        ends += reports_of(ends_of([row], run.dag_id, run.run_id, parent, configuration, read_at))
     return end, ends
 
 

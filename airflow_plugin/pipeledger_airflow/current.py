@@ -143,6 +143,7 @@ def current_execution() -> TaskExecution:
     """
     from pipeledger_airflow.configuration import Configuration, TurnedOff
     from pipeledger_airflow.listener import ledger_for
+    from pipeledger_airflow.tags import tags_of
     from pipeledger_airflow.versions import api
 
     try:
@@ -155,7 +156,7 @@ def current_execution() -> TaskExecution:
     try:
         configuration = Configuration.read(os.environ, api.executors())
         settings = configuration.settings
-        if configuration.records(ti.dag_id, ti.task.dag.tags):
+        if configuration.records(ti.dag_id, tags_of(ti.task.dag)):
             ledger = ledger_for(settings)
         else:
             why_off = f"DAG {ti.dag_id} is not to be recorded, by a tag or a pattern of its id"

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeledger.model import times
-from pipeledger.model.keys import airflow_dag_run_key
+from pipeledger.model.keys import airflow_backfill_key, airflow_dag_run_key
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.model.report import ExecutionReport
 from pipeledger.model.state import Authority, State
@@ -30,8 +30,10 @@ def dag_run_report(
     *,
     message: str | None = None,
     declared: str | None = None,
+    described: bool = False,
 ) -> ExecutionReport:
-    """What Airflow knows of the run now. ``declared`` is the hash of the DAG's declaration."""
+    """What Airflow knows of the run now. ``declared`` is the hash of the DAG's declaration; ``described``
+    says that what the run came about by was reported at its start."""
     now = times.now()
     number = dag_run.clear_number
     started_at = dag_run.queued_at if was_cleared_while_running(dag_run) else dag_run.start_date
@@ -53,11 +55,18 @@ def dag_run_report(
         started_at=started_at,
         ended_at=ended_at,
         attempt=number + 1,
+        parent=backfill_of(dag_run, configuration),
         previous=previous,
         configuration_hash=declared,
         code_version=read(lambda: dag_run.bundle_version),
-        attributes=_attributes(dag_run, configuration),
+        attributes=None if described else _attributes(dag_run, configuration),
     )
+
+
+def backfill_of(dag_run: Any, configuration: Configuration) -> UUID | None:
+    """The key of the backfill that the run belongs to; a run that REST tells of names none."""
+    number = getattr(dag_run, "backfill_id", None)
+    return None if number is None else airflow_backfill_key(configuration.deployment, number)
 
 
 def forerunners(dag_run: Any, state: State, configuration: Configuration) -> list[ExecutionReport]:

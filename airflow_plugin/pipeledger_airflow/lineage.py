@@ -125,13 +125,10 @@ def lineage_of(ti: Any) -> TaskLineage:
     return TaskLineage(tuple(inputs.values()), tuple(outputs.values()), tuple(counts), edges)
 
 
-def declared_edges(task: Any) -> tuple[Edge, ...]:
-    """The edges that a task's inlets and outlets declare; works on serialized tasks."""
-    return tuple(
-        every_pair(
-            _uses(getattr(task, "inlets", ()) or ()), _uses(getattr(task, "outlets", ()) or ())
-        )
-    )
+def declared_ends(task: Any) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+    """The addresses that a task's inlets and outlets name; works on serialized tasks."""
+    inlets, outlets = (getattr(task, name, ()) or () for name in ("inlets", "outlets"))
+    return tuple(_uses(inlets)), tuple(_uses(outlets))
 
 
 def every_pair(sources: Iterable[Address], targets: Iterable[Address]) -> set[Edge]:

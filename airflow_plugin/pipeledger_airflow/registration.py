@@ -7,12 +7,13 @@ from typing import Any
 
 from pipeledger.model import times
 from pipeledger.model.canonical import content_hash
+from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import LineageReport, Report
+from pipeledger.model.report import Report
 from pipeledger_airflow.configuration import Configuration
 from pipeledger_airflow.fence import attribute, read
-from pipeledger_airflow.lineage import declared_edges
-from pipeledger_airflow.tags import declared
+from pipeledger_airflow.lineage import declared_ends, every_pair
+from pipeledger_airflow.tags import declared, tags_of
 from pipeledger_airflow.versions import api
 
 GROUP = "airflow"
@@ -75,7 +76,7 @@ def declarations(
     def pipeline(task_id: str) -> PipelineRef:
         return PipelineRef(f"{dag.dag_id}.{task_id}", namespace)
 
-    said = declared(dag.dag_id, read(lambda: frozenset(dag.tags)) or frozenset())
+    said = declared(dag.dag_id, tags_of(dag))
     code_version = None if version.number is None else str(version.number)
     reports = [
         PipelineReport(
@@ -131,15 +132,16 @@ def declarations(
 def lineage_declarations(
     dag: Any, version: api.DagVersionRow, configuration: Configuration
 ) -> list[LineageReport]:
-    """The edges that inlets and outlets declare, whole; none at all takes earlier ones away."""
-    return [
-        LineageReport(
-            PipelineRef(f"{dag.dag_id}.{task.task_id}", configuration.namespace),
-            version.declared_at,
-            declared_edges(task),
+    """What inlets and outlets declare, whole; nothing at all takes earlier edges away."""
+    reports = []
+    for task in dag.task_dict.values():
+        ref = PipelineRef(f"{dag.dag_id}.{task.task_id}", configuration.namespace)
+        inputs, outputs = declared_ends(task)
+        edges = tuple(every_pair(inputs, outputs))
+        reports.append(
+            LineageReport(ref, version.declared_at, edges, inputs=inputs, outputs=outputs)
         )
-        for task in dag.task_dict.values()
-    ]
+    return reports
 
 
 def schedule_of(dag: Any) -> str | None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pipeledger.model import times
 from pipeledger.model.errors import PipeledgerError
 from pipeledger.model.redaction import redact_url
+from pipeledger_airflow.tags import PARAM, with_param
 from pipeledger_airflow.versions import api
 
 if TYPE_CHECKING:
@@ -132,11 +133,15 @@ class AirflowApi:
         return list(found.values())
 
     def tags(self, dag_id: str) -> frozenset[str]:
-        """The DAG's tags; none for a DAG that is gone."""
+        """The DAG's tags, with what its params say; none for a DAG that is gone."""
         if dag_id not in self._tags:
-            answer = self._client.get(f"/api/v2/dags/{quote(dag_id, safe='')}")
-            tags = answer.json().get("tags", []) if answer.status_code == 200 else []
-            self._tags[dag_id] = frozenset(tag["name"] for tag in tags)
+            answer = self._client.get(f"/api/v2/dags/{quote(dag_id, safe='')}/details")
+            dag = answer.json() if answer.status_code == 200 else {}
+            tags = frozenset(tag["name"] for tag in dag.get("tags") or ())
+            param = (dag.get("params") or {}).get(PARAM)
+            if isinstance(param, dict):
+                tags = with_param(dag_id, tags, param.get("value"))
+            self._tags[dag_id] = tags
         return self._tags[dag_id]
 
     def _pages(self, path: str, name: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,22 +1,26 @@
-"""What a DAG says about its own recording, by tags: ``pipeledger:timeliness=2 hour`` and the like.
+"""What a DAG says about its own recording, by tags or by params, in the same words.
 
-A tag is the one place in a DAG's file that every process sees, also where only the serialized DAG is.
+``tags=["pipeledger:timeliness=2 hours"]`` or ``params={"pipeledger": {"timeliness": "2 hours"}}``: both
+are seen by every process, also where only the serialized DAG is. Where both speak, params count.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeledger.model.errors import InvalidInput
 from pipeledger.model.pipeline import DATEPARTS, Threshold
 from pipeledger.model.watermark import KINDS
-from pipeledger_airflow.fence import say_once
+from pipeledger_airflow.fence import read, say_once
 
 PREFIX = "pipeledger:"
 OFF = PREFIX + "off"
 """A DAG with this tag is not recorded."""
+
+PARAM = "pipeledger"
 
 _SPAN = re.compile(r"(\d{1,6}) ?([a-z]+?)s?\Z")
 
@@ -31,6 +35,31 @@ class Declared:
     timeliness: Threshold | None = None
     watermark_kind: str | None = None
     """Of the tasks: a DAG run has no window of its own."""
+
+
+def tags_of(dag: Any) -> frozenset[str]:
+    """The DAG's tags, and what its param ``pipeledger`` says, as tags."""
+    tags = read(lambda: frozenset(dag.tags)) or frozenset()
+    params = read(lambda: dag.params)
+    if not params or PARAM not in params:
+        return tags
+    return with_param(dag.dag_id, tags, read(lambda: params[PARAM]))
+
+
+def with_param(dag_id: str, tags: Collection[str], said: object) -> frozenset[str]:
+    """The tags with what the param says; a param that is no mapping is named in the log."""
+    if not isinstance(said, Mapping):
+        text = "param %r of DAG %s is left out: expected a mapping such as {'freshness': '2 hours'}"
+        say_once(f"param of {dag_id}", text, PARAM, dag_id)
+        return frozenset(tags)
+    words = {f"{PREFIX}{name}" for name in said}
+    kept = {tag for tag in tags if tag.partition("=")[0] not in words}
+    for name, value in said.items():
+        if name == "off" and isinstance(value, bool):
+            kept |= {OFF} if value else set()
+        else:
+            kept.add(f"{PREFIX}{name}={value}")
+    return frozenset(kept)
 
 
 def declared(dag_id: str, tags: Collection[str]) -> Declared:
@@ -57,6 +86,6 @@ def _read(name: str, value: str) -> str | Threshold:
         if match and match.group(2) in DATEPARTS:
             return Threshold(int(match.group(1)), match.group(2))
     raise InvalidInput(
-        f"expected {OFF}, {PREFIX}type=..., {PREFIX}group=..., {PREFIX}watermark_kind="
+        f"expected {OFF} (a param: off: True), {PREFIX}type=..., {PREFIX}group=..., {PREFIX}watermark_kind="
         f"{'|'.join(KINDS)}, {PREFIX}freshness=2 hours or {PREFIX}timeliness=1 day"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,12 +10,15 @@ from uuid import UUID
 from pipeledger.ledger import nest_under
 from pipeledger.model import times
 from pipeledger.model.keys import airflow_dag_run_key, airflow_task_key
-from pipeledger.model.report import ExecutionReport, LineageReport, Report, RunError
+from pipeledger.model.lineage import LineageReport
+from pipeledger.model.report import ExecutionReport, Report, RunError
 from pipeledger.model.state import State
 from pipeledger_airflow import current, lineage, rows
 from pipeledger_airflow.configuration import Configuration
 from pipeledger_airflow.fence import read
+from pipeledger_airflow.pauses import Part, began_at, part_of
 from pipeledger_airflow.states import detail, plain
+from pipeledger_airflow.tags import tags_of
 from pipeledger_airflow.versions import api
 
 if TYPE_CHECKING:
@@ -33,11 +36,13 @@ class TaskProcess:
         self._ledger = ledger
         self._configuration = configuration
         self._described: UUID | None = None
+        self._began_at: datetime | None = None
 
     def running(self, ti: Any) -> None:
         """Report the start, and get ready to hear what the task returns."""
         if not self._is_recorded(ti):
             return
+        self._began_at = read(lambda: began_at(ti))
         key, pipeline = current.identity(ti, self._configuration.settings)
         execution = current.begin(current.TaskExecution(self._ledger, pipeline, key))
         read(lambda: api.watch_result(ti, _counts_into(execution)))
@@ -55,14 +60,16 @@ class TaskProcess:
         execution = current.end(key) or current.TaskExecution(None, pipeline, key)
         said, returned, metadata, window = execution.said
         found = lineage.lineage_of(ti)
+        ended_at = read(lambda: ti.end_date) or times.now()
+        split = self._part(ti, key, lambda part: part.ended(ended_at))
         report = self._report(
             ti,
             state=state,
-            ended_at=read(lambda: ti.end_date) or times.now(),
+            ended_at=ended_at,
             state_detail=read(lambda: detail(ti.state)),
             error=None if error is None else _error(error),
             counts=rows.first_known(said, returned, *found.counts),
-            metadata={**_end_facts(ti), **metadata} or None,
+            metadata={**split, **_end_facts(ti), **metadata} or None,
             # Said at the start, unless another process or nobody has seen it.
             attributes=None if self._described == key else attributes_of(ti),
             window=window,
@@ -70,8 +77,17 @@ class TaskProcess:
             outputs=found.outputs,
         )
         reports: list[Report] = [report]
-        if state is State.SUCCESS and found.edges:
-            reports.append(LineageReport(pipeline, report.occurred_at, found.edges))
+        if state is State.SUCCESS and found.edges is not None:
+            reports.append(
+                LineageReport(
+                    pipeline,
+                    report.occurred_at,
+                    found.edges,
+                    inputs=tuple(use.address for use in found.inputs),
+                    outputs=tuple(use.address for use in found.outputs),
+                    observed=True,
+                )
+            )
         if state is not State.SKIPPED:
             reports += self._triggered(ti, key)
         self._ledger.record(*reports)
@@ -80,14 +96,30 @@ class TaskProcess:
         """The process stops without an end of the try: it was deferred or put off."""
         if not self._is_recorded(ti):
             return
-        key, _ = current.identity(ti, self._configuration.settings)
-        current.end(key)
-        triggered = self._triggered(ti, key)
-        if triggered:
-            self._ledger.record(*triggered)
+        key, pipeline = current.identity(ti, self._configuration.settings)
+        execution = current.end(key)
+        now = times.now()
+        so_far = self._part(ti, key, lambda part: part.paused(now))
+        metadata = execution.said[2] if execution else {}
+        pause = ExecutionReport(
+            run_key=key,
+            occurred_at=now,
+            pipeline=pipeline,
+            state=State.RUNNING,
+            metadata={**so_far, **metadata} or None,
+        )
+        self._ledger.record(pause, *self._triggered(ti, key))
+
+    def _part(self, ti: Any, key: UUID, tell: Callable[[Part], dict[str, Any]]) -> dict[str, Any]:
+        """What is to be said of how long the try ran and waited."""
+        began = self._began_at
+        if began is None:
+            return {}
+        part = read(lambda: part_of(ti, key, began, self._ledger))
+        return {} if part is None else tell(part)
 
     def _is_recorded(self, ti: Any) -> bool:
-        tags = read(lambda: frozenset(ti.task.dag.tags)) or frozenset()
+        tags = read(lambda: tags_of(ti.task.dag)) or frozenset()
         return self._configuration.records(ti.dag_id, tags)
 
     def _report(

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pipeledger.ledger import Ledger, current_run_key
     from pipeledger.model.address import Address
     from pipeledger.model.errors import PipeledgerError, WatermarkUnavailable
+    from pipeledger.model.lineage import Column, ColumnEdge, DatasetReport, LineageReport
     from pipeledger.model.pipeline import PipelineRef, PipelineReport, Threshold
-    from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, LineageReport, RunError
+    from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, RunError
     from pipeledger.model.state import Authority, State
     from pipeledger.model.watermark import Watermark, Window
     from pipeledger.settings import Settings
@@ -27,12 +28,15 @@ __version__ = "0.1.0"
 _HOMES = {
     "Address": "model.address",
     "Authority": "model.state",
+    "Column": "model.lineage",
+    "ColumnEdge": "model.lineage",
     "Counts": "model.report",
+    "DatasetReport": "model.lineage",
     "DatasetUse": "model.report",
     "Execution": "execution",
     "ExecutionReport": "model.report",
     "Ledger": "ledger",
-    "LineageReport": "model.report",
+    "LineageReport": "model.lineage",
     "PipeledgerError": "model.errors",
     "PipelineRef": "model.pipeline",
     "PipelineReport": "model.pipeline",
@@ -50,7 +54,10 @@ _HOMES = {
 __all__ = [
     "Address",
     "Authority",
+    "Column",
+    "ColumnEdge",
     "Counts",
+    "DatasetReport",
     "DatasetUse",
     "Execution",
     "ExecutionReport",

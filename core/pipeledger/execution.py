@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pipeledger.model import times
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidReport
+from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import (
-    Counts,
-    DatasetUse,
-    ExecutionReport,
-    LineageReport,
-    Report,
-    RunError,
-)
+from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, Report, RunError
 from pipeledger.model.state import State
 from pipeledger.model.watermark import Window
 from pipeledger.recording import owner
@@ -49,6 +44,8 @@ class Execution:
         self._counts = Counts()
         self._metadata: dict[str, Any] = {}
         self._skipped: str | None = None
+        self._read: dict[Address, DatasetUse] = {}
+        self._written: dict[Address, DatasetUse] = {}
 
     def rows(
         self,
@@ -67,6 +64,22 @@ class Execution:
     def metadata(self, **values: Any) -> None:
         """Keep what else is worth knowing of this run; a later value of a name replaces the earlier."""
         self._metadata.update(values)
+
+    def reads(self, address: Address | str, *, rows: int | None = None) -> None:
+        """Say that this execution reads an address, found out while it runs, and how many rows of it.
+
+        All that is read goes into all that is written, as observed lineage. Raises InvalidAddress.
+        """
+        self._use(self._read, address, rows)
+
+    def writes(self, address: Address | str, *, rows: int | None = None) -> None:
+        """Say that this execution writes an address; see ``reads``."""
+        self._use(self._written, address, rows)
+
+    @staticmethod
+    def _use(uses: dict[Address, DatasetUse], address: Address | str, rows: int | None) -> None:
+        used = address if isinstance(address, Address) else Address.parse(address)
+        uses[used] = DatasetUse(used, Counts(total_rows=rows).total_rows)
 
     def window(self, *, next_watermark: object = None, partition_key: str = "") -> Window:
         """Ask what to load now, up to ``next_watermark``; this execution's success moves the watermark.
@@ -112,7 +125,7 @@ class Execution:
         self, state: State, error: BaseException | None = None, detail: str | None = None
     ) -> None:
         """Record the end. Never raises."""
-        self._record(lambda: [self._finish_report(state, error, detail)])
+        self._record(lambda: [*self._observed_lineage(), self._finish_report(state, error, detail)])
 
     def _record(self, reports: Callable[[], list[Report]]) -> None:
         """Make the reports and record them; an odd value of the user's (an exception whose text
@@ -130,9 +143,8 @@ class Execution:
             self.pipeline, now, type="python", group="python", code_version=code_version
         )
         reports: list[Report] = [declaration]
-        if self.inputs and self.outputs:
-            edges = tuple((source, target) for source in self.inputs for target in self.outputs)
-            reports.append(LineageReport(self.pipeline, now, edges))
+        if self.inputs or self.outputs:
+            reports.append(lineage_between(self.pipeline, now, self.inputs, self.outputs))
         start = ExecutionReport(
             self.run_key,
             now,
@@ -168,7 +180,31 @@ class Execution:
             metadata=self._metadata or None,
             parent=self.parent,
             window=self._window,
+            inputs=tuple(self._read.values()),
+            outputs=tuple(self._written.values()),
         )
+
+    def _observed_lineage(self) -> list[Report]:
+        if not self._read and not self._written:
+            return []
+        inputs = (*self.inputs, *self._read)
+        outputs = (*self.outputs, *self._written)
+        return [lineage_between(self.pipeline, times.now(), inputs, outputs, observed=True)]
+
+
+def lineage_between(
+    pipeline: PipelineRef,
+    at: datetime,
+    inputs: Sequence[Address],
+    outputs: Sequence[Address],
+    *,
+    observed: bool = False,
+) -> LineageReport:
+    """The lineage of a pipeline of which only the ends are known: every input goes into every output."""
+    edges = tuple((source, target) for source in inputs for target in outputs if source != target)
+    return LineageReport(
+        pipeline, at, edges, inputs=tuple(inputs), outputs=tuple(outputs), observed=observed
+    )
 
 
 def add_counts(a: Counts, b: Counts) -> Counts:

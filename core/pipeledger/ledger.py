@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeGuard
 from uuid import UUID
 
 from pipeledger.execution import Execution
@@ -22,7 +23,8 @@ from pipeledger.model.errors import (
 )
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.model.redaction import redact_text
-from pipeledger.model.report import ExecutionReport, Report
+from pipeledger.model.report import Declaration, ExecutionReport, Report
+from pipeledger.model.report_table import ReportTable
 from pipeledger.model.state import State
 from pipeledger.model.watermark import Watermark, Window
 from pipeledger.recording.delivery import Courier, Delivered, deliver
@@ -33,6 +35,7 @@ from pipeledger.recording.spool import Rejected, Spool
 from pipeledger.recording.sql import SqlRecorder
 from pipeledger.settings import Settings
 from pipeledger.store.database import Database
+from pipeledger.store.said import Said
 
 if TYPE_CHECKING:
     from pipeledger.store.read import Reader
@@ -92,12 +95,16 @@ class Ledger:
         self.spool = Spool(self.settings.resolved_spool_dir, self.settings.spool_max_bytes)
         self._courier = Courier(self.spool, self._make_recorder)
         self._has_spooled = False
-        self._declared: dict[tuple[type, PipelineRef], str] = {}
+        self._declared: dict[tuple[object, ...], str] = {}
         self._said: dict[str, float] = {}
 
     def _make_recorder(self) -> SqlRecorder:
         # Below the deadline, so that a locked file is an error of its own and not a lost thread.
-        return SqlRecorder(self.database, self.settings.deadline_seconds * 0.8)
+        return SqlRecorder(
+            self.database,
+            self.settings.deadline_seconds * 0.8,
+            timedelta(days=min(self.settings.observed_lineage_days, 100_000)),
+        )
 
     # Recording: never raises for a reason of ours
 
@@ -118,7 +125,7 @@ class Ledger:
         except Exception as error:
             self.say(f"recording failed: {type(error).__name__}: {error}")
 
-    def append(self, *reports: Report) -> None:
+    def append(self, *reports: Report | ReportTable) -> None:
         """Leave reports to a background thread and return at once: for hooks of schedulers.
 
         They are in the spool when this returns, without waiting for the disk. Never raises.
@@ -126,7 +133,7 @@ class Ledger:
         if self.settings.disabled:
             return
         try:
-            wanted = [r for r in reports if not self._is_declared(r)]
+            wanted = [r for r in reports if isinstance(r, ReportTable) or not self._is_declared(r)]
             if wanted:
                 self.spool.append(wanted, durable=False)
                 self._courier.wake()
@@ -135,6 +142,20 @@ class Ledger:
 
     register = record
     lineage = record
+
+    def said(self, run_key: UUID) -> Said | None:
+        """What a run that goes on in another process has said so far: when it began, its metadata.
+
+        None for an unknown run, and when the ledger cannot say within the deadline. Never raises.
+        """
+        try:
+            return self._guard.said(run_key)
+        except Exception as error:
+            self.say(f"what a run has said before cannot be known: {error}")
+            return None
+        finally:
+            if not self._keep_connection:
+                self._guard.close()
 
     def beat(self, report: ExecutionReport) -> None:
         """Record a sign of life, or let it go: it is not worth a place in the spool. Never raises."""
@@ -186,19 +207,14 @@ class Ledger:
 
     def _remember(self, reports: Sequence[Report]) -> None:
         """Keep in mind which declarations the ledger has taken, or refused, from this process."""
-        self._declared.update(
-            {
-                (type(r), r.pipeline): r.content_hash
-                for r in reports
-                if not isinstance(r, ExecutionReport)
-            }
-        )
+        self._declared.update({r.subject: r.content_hash for r in reports if _is_declaration(r)})
 
     def _is_declared(self, report: Report) -> bool:
         """Whether this process has already recorded exactly this declaration last."""
-        if isinstance(report, ExecutionReport):
+        if not _is_declaration(report):
             return False
-        return self._declared.get((type(report), report.pipeline)) == report.content_hash
+        known = self._declared.get(report.subject)
+        return known is not None and known == report.content_hash
 
     def say(self, text: str) -> None:
         """Log once per kind and minute: an outage must not fill the disk of the one who has it."""
@@ -362,6 +378,11 @@ class Ledger:
         from pipeledger.store.read import Reader
 
         return Reader.open(self.database.sqlalchemy_url)
+
+
+def _is_declaration(report: Report) -> TypeGuard[Declaration]:
+    """Whether a repetition says nothing new; one of what was observed says that it still holds."""
+    return not isinstance(report, ExecutionReport) and not getattr(report, "observed", False)
 
 
 def _address(value: Address | str) -> Address:

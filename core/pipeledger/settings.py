@@ -41,7 +41,8 @@ class Settings:
     namespace: str = _described("default", "The namespace of pipelines: a team or deployment.")
     deployment: str = _described(
         "default",
-        "The name of this Airflow deployment, part of every run key: the same in all its components.",
+        "The name of this Airflow or Dagster deployment, the same in all its components: part of every"
+        " Airflow run key, and of the address of a Dagster asset that is known by its key alone.",
     )
     disabled: bool = _described(False, "Record nothing at all.")
     deadline_seconds: float = _described(
@@ -55,6 +56,11 @@ class Settings:
     spool_max_bytes: int = _described(
         256 * 1024 * 1024,
         "The most bytes the spool may hold; what comes after is counted and dropped.",
+    )
+    observed_lineage_days: float = _described(
+        90.0,
+        "How many days lineage that a run observed holds after it was seen last;"
+        " what is declared holds until it is declared otherwise.",
     )
     log_level: str = _described(
         "WARNING",

@@ -7,18 +7,25 @@ from typing import Any
 
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidInput
+from pipeledger.settings import Settings
 
 EXPLICIT = "pipeledger/address"
 URI = "dagster/uri"
 TABLE_NAMES = ("dagster/table_name", "dagster/relation_identifier")
 STORAGE_KIND = "dagster/storage_kind"
 PATH = "path"
+DEFAULT_DEPLOYMENT = "default"
 _KIND_TAG = "dagster/kind/"
 
 
 def asset_address(asset_key: str) -> Address:
-    """The address of an asset of which nothing but the key is known."""
-    return Address("dagster", asset_key, "dagster_asset", "orchestrator")
+    """The address of an asset of which nothing but the key is known.
+
+    With the deployment that ``PIPELEDGER_DEPLOYMENT`` names: the same key elsewhere is other data.
+    """
+    deployment = Settings.from_environment().deployment
+    namespace = "dagster" if deployment == DEFAULT_DEPLOYMENT else f"dagster://{deployment.lower()}"
+    return Address(namespace, asset_key, "dagster_asset", "orchestrator")
 
 
 def plain(value: Any) -> Any:
@@ -71,7 +78,11 @@ def _parsed(text: str) -> Address | None:
 
 
 def _in_store(namespace: str, table: str) -> Address | None:
+    """The table in the store, spelled as everyone else on the ledger spells it."""
+    address = _parsed(f"{namespace.rstrip('/')}/{table}")
+    if address is not None:
+        return address
     try:
-        return Address(namespace, table)
+        return Address(namespace, table)  # a store that is named by one word: bigquery
     except InvalidInput:
         return None

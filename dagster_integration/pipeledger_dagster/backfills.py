@@ -12,7 +12,8 @@ from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.report import ExecutionReport, Report
 from pipeledger.model.state import Authority, State
 from pipeledger_dagster import private
-from pipeledger_dagster.facts import RunFacts, moment
+from pipeledger_dagster.facts import RunFacts
+from pipeledger_dagster.moments import moment
 from pipeledger_dagster.naming import BACKFILL, GROUP
 
 _ENDS = {

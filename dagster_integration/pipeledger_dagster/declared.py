@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from pipeledger_dagster.addresses import kinds_of
+from pipeledger_dagster.rhythm import Rhythm, of_condition, of_schedule
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +33,7 @@ class DeclaredAsset:
     description: str | None = None
     code_version: str | None = None
     partitions: str | None = None
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """The cron texts that a job is scheduled by, and the time zone they are meant in."""
-
-    crons: tuple[str, ...]
-    timezone: str | None
-
-    def __str__(self) -> str:
-        return "; ".join(self.crons)
+    rhythm: Rhythm | None = None
 
 
 class Declarations:
@@ -63,24 +54,15 @@ class Declarations:
                 log.warning("cannot read the declaration of %s: %s", source, error)
         for schedule in definitions.schedules or ():
             try:
-                self._add_schedule(schedule)
+                self._add_schedule(schedule, definitions)
             except Exception as error:
                 log.warning("cannot read the schedule %s: %s", schedule, error)
 
-    def _add_schedule(self, schedule: Any) -> None:
-        cron = getattr(schedule, "cron_schedule", None)
-        if cron is None:
-            return
-        job_name = getattr(schedule, "job_name", None)
-        if not job_name:
-            return
-        texts = [cron] if isinstance(cron, str) else list(cron)
-        known = self.schedules.get(job_name)
-        zone = getattr(schedule, "execution_timezone", None)
-        self.schedules[job_name] = Rhythm(
-            tuple(sorted({*texts, *(known.crons if known else ())})),
-            zone or (known.timezone if known else None),
-        )
+    def _add_schedule(self, schedule: Any, definitions: dg.Definitions) -> None:
+        found = of_schedule(schedule, definitions)
+        if found is not None:
+            job_name, rhythm = found
+            self.schedules[job_name] = rhythm | self.schedules.get(job_name)
 
 
 def _assets(source: Any) -> Iterable[DeclaredAsset]:
@@ -123,6 +105,7 @@ def _declared(spec: dg.AssetSpec, pipeline: str | None) -> DeclaredAsset:
         description=spec.description,
         code_version=spec.code_version,
         partitions=None if spec.partitions_def is None else str(spec.partitions_def)[:500],
+        rhythm=of_condition(spec.automation_condition),
     )
 
 

@@ -24,11 +24,14 @@ import dagster as dg
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidInput
 from pipeledger.model.keys import dagster_step_key
-from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, RunError
+from pipeledger.model.report import Counts, DatasetUse, Declaration, ExecutionReport
 from pipeledger.model.state import ORDER, Authority, State
 from pipeledger.model.watermark import Window
 from pipeledger_dagster.addresses import plain
-from pipeledger_dagster.facts import RunFacts, moment
+from pipeledger_dagster.datasets import column_edges, columns_of, dataset, moved, seen
+from pipeledger_dagster.facts import RunFacts
+from pipeledger_dagster.failures import is_crash, run_error, step_error
+from pipeledger_dagster.moments import moment
 
 Type = dg.DagsterEventType
 
@@ -54,6 +57,7 @@ STEP_FACTS = {
 STEP_EVENTS = STEP_STARTS | set(STEP_ENDS) | STEP_FACTS
 RECORDED = STEP_EVENTS | set(RUN_ENDS)
 """The events that are read; the others say nothing that is recorded."""
+RECORDED_VALUES = frozenset(kind.value for kind in RECORDED)
 
 ROW_COUNT = "dagster/row_count"
 PARTITION_ROW_COUNT = "dagster/partition_row_count"
@@ -63,7 +67,6 @@ COUNT = "pipeledger/"
 _INPUT_VERSION = "dagster/input_data_version/"
 _DATA_VERSION = "dagster/data_version"
 _CODE_VERSION = "dagster/code_version"
-_WRAPPER = re.compile(r"Dagster|RetryRequested")
 _ATTEMPT = re.compile(r"attempt # (\d+)")
 _MOST_PARTITIONS = 50
 
@@ -75,6 +78,17 @@ class _Asset:
     data_version: str | None = None
     partitions: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One materialization, as far as its address has to wait for the step's end."""
+
+    asset_key: str
+    made_at: datetime
+    metadata: Mapping[str, Any]
+    partition: str | None
+    tags: Mapping[str, str]
 
 
 @dataclass
@@ -91,9 +105,7 @@ class _Attempt:
     inputs: dict[str, str | None] = field(default_factory=dict)
     checks: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
-    materializations: list[tuple[str, Mapping[str, Any], str | None, Mapping[str, str]]] = field(
-        default_factory=list
-    )
+    materializations: list[_Made] = field(default_factory=list)
     io_paths: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     window: Window | None = None
@@ -106,6 +118,8 @@ class RunReader:
     def __init__(self, facts: RunFacts) -> None:
         self.facts = facts
         self._attempts: dict[str, list[_Attempt]] = {}
+        self._learned: list[Declaration] = []
+        self._keys: dict[tuple[str, int], UUID] = {}
 
     def run_started(self, occurred_at: datetime, authority: Authority) -> ExecutionReport:
         """That the run runs: its start was written before anybody could listen."""
@@ -148,14 +162,19 @@ class RunReader:
             return [self._step_start(step_key, entry, event)]
         if kind in STEP_ENDS:
             return [self._step_end(step_key, entry, event)]
-        self._step_fact(step_key, event)
+        self._step_fact(step_key, entry, event)
         return []
+
+    def learned(self) -> list[Declaration]:
+        """What the events since the last call have told of data itself: columns, names, lineage."""
+        learned, self._learned = self._learned, []
+        return learned
 
     def abandoned(self, ended_at: datetime) -> list[ExecutionReport]:
         """The attempts that the run's end leaves open, ended as a guess that any later word beats."""
         return [
             ExecutionReport(
-                run_key=self._key(step_key, attempt.number),
+                run_key=self.key_of(step_key, attempt.number),
                 occurred_at=ended_at,
                 authority=Authority.INFERRED,
                 pipeline=self.facts.step_pipeline(step_key),
@@ -175,8 +194,13 @@ class RunReader:
         """The steps that have started and not ended."""
         return [key for key, attempts in self._attempts.items() if _is_open(attempts)]
 
-    def _key(self, step_key: str, attempt: int) -> UUID:
-        return dagster_step_key(self.facts.run_id, step_key, attempt)
+    def key_of(self, step_key: str, attempt: int) -> UUID:
+        """The run key of a step attempt."""
+        key = self._keys.get((step_key, attempt))
+        if key is None:
+            key = dagster_step_key(self.facts.run_id, step_key, attempt)
+            self._keys[step_key, attempt] = key
+        return key
 
     def _run_end(self, entry: dg.EventLogEntry, event: dg.DagsterEvent) -> ExecutionReport:
         assert event.event_type is not None
@@ -190,7 +214,7 @@ class RunReader:
             state=state,
             ended_at=ended_at,
             state_detail=detail,
-            error=_run_error(event) if state is State.FAILED else None,
+            error=run_error(event) if state is State.FAILED else None,
             parent=self.facts.parent,
         )
 
@@ -208,7 +232,7 @@ class RunReader:
         attempt.pid = event.pid
         started_at = moment(entry.timestamp)
         return ExecutionReport(
-            run_key=self._key(step_key, number),
+            run_key=self.key_of(step_key, number),
             occurred_at=started_at,
             authority=Authority.PROCESS,
             pipeline=self.facts.step_pipeline(step_key),
@@ -216,7 +240,7 @@ class RunReader:
             started_at=started_at,
             attempt=number,
             parent=self.facts.run_key,
-            previous=self._key(step_key, number - 1) if number > 1 else None,
+            previous=self.key_of(step_key, number - 1) if number > 1 else None,
             attributes=self._step_attributes(step_key, event),
             configuration_hash=self.facts.configurations.get(self.facts.step(step_key).pipeline),
         )
@@ -260,12 +284,12 @@ class RunReader:
             attempts.append(_Attempt(attempts[-1].number + 1))
         attempt = attempts[-1]
         attempt.retries = event.event_type is Type.STEP_UP_FOR_RETRY
-        own = attempt.started and attempt.pid == event.pid and not _is_crash(event)
+        own = attempt.started and attempt.pid == event.pid and not is_crash(event)
         attempt.ended = True
         ended_at = moment(entry.timestamp)
-        self._settle(attempt)
+        self._settle(step_key, attempt)
         return ExecutionReport(
-            run_key=self._key(step_key, attempt.number),
+            run_key=self.key_of(step_key, attempt.number),
             occurred_at=ended_at,
             authority=Authority.PROCESS if own else Authority.ORCHESTRATOR,
             pipeline=self.facts.step_pipeline(step_key),
@@ -273,7 +297,7 @@ class RunReader:
             ended_at=ended_at,
             state_detail=detail,
             counts=_counts(attempt),
-            error=_step_error(event) if state is State.FAILED else None,
+            error=step_error(event) if state is State.FAILED else None,
             metadata=_metadata(attempt),
             attempt=attempt.number,
             parent=self.facts.run_key,
@@ -286,22 +310,47 @@ class RunReader:
             ),
         )
 
-    def _settle(self, attempt: _Attempt) -> None:
+    def _settle(self, step_key: str, attempt: _Attempt) -> None:
         """Name the addresses, now that it is known which paths are only an IO manager's files."""
-        for asset_key, metadata, partition, tags in attempt.materializations:
-            path = plain(metadata.get("path"))
-            address = self.facts.book.learn(
-                asset_key, metadata, path=partition is None and path not in attempt.io_paths
+        book = self.facts.book
+        for made in attempt.materializations:
+            path = plain(made.metadata.get("path"))
+            before = book.place(made.asset_key)
+            address = book.learn(
+                made.asset_key,
+                made.metadata,
+                path=made.partition is None and path not in attempt.io_paths,
+                at=made.made_at,
+                partition=made.partition,
             )
-            asset = attempt.assets.setdefault(asset_key, _Asset(address))
+            asset = attempt.assets.setdefault(made.asset_key, _Asset(address))
             asset.address = address
-            _add_rows(asset, metadata, partition)
-            asset.data_version = tags.get(_DATA_VERSION)
-            code_version = tags.get(_CODE_VERSION)
+            _add_rows(asset, made.metadata, made.partition)
+            asset.data_version = made.tags.get(_DATA_VERSION)
+            code_version = made.tags.get(_CODE_VERSION)
             if code_version != self.facts.run_id:  # Dagster's stand-in where none is declared
                 attempt.code_version = code_version
-            asset.metadata.update(_shown(metadata))
+            asset.metadata.update(_shown(made.metadata))
+            self._learned += self._of_data(step_key, made, before, address)
         attempt.materializations.clear()
+
+    def _of_data(
+        self, step_key: str, made: _Made, before: Address | None, address: Address
+    ) -> list[Declaration]:
+        """What a materialization tells of the asset's data: where, with which columns, from which."""
+        book, key = self.facts.book, made.asset_key
+        place = book.place(key)
+        told: list[Declaration] = [
+            *dataset(key, address, made.made_at, columns_of(made.metadata), place),
+            *seen(
+                self.facts.step_pipeline(step_key),
+                made.made_at,
+                column_edges(made.metadata, address, book.of),
+            ),
+        ]
+        if before is not None and before != place:
+            told += moved(key, before, made.made_at)
+        return told
 
     def _inputs(self, attempt: _Attempt) -> tuple[DatasetUse, ...]:
         uses = {
@@ -314,7 +363,7 @@ class RunReader:
         )
         return tuple(use for _, use in sorted(uses.items()))
 
-    def _step_fact(self, step_key: str, event: dg.DagsterEvent) -> None:
+    def _step_fact(self, step_key: str, entry: dg.EventLogEntry, event: dg.DagsterEvent) -> None:
         attempts = self._attempts.setdefault(step_key, [])
         if not attempts:
             attempts.append(_Attempt(1))
@@ -331,7 +380,9 @@ class RunReader:
             made = data.materialization
             key = made.asset_key.to_user_string()
             tags = dict(made.tags or {})
-            attempt.materializations.append((key, made.metadata, made.partition, tags))
+            attempt.materializations.append(
+                _Made(key, moment(entry.timestamp), made.metadata, made.partition, tags)
+            )
             self._own_metadata(attempt, made.metadata)
             for tag, version in tags.items():
                 if tag.startswith(_INPUT_VERSION):
@@ -341,12 +392,21 @@ class RunReader:
             if made.partition is not None and len(asset.partitions) < _MOST_PARTITIONS:
                 asset.partitions.append(made.partition)
         elif event.event_type is Type.ASSET_OBSERVATION:
-            seen = data.asset_observation
-            key = seen.asset_key.to_user_string()
-            address = self.facts.book.learn(key, seen.metadata, path=seen.partition is None)
+            observation = data.asset_observation
+            key = observation.asset_key.to_user_string()
+            observed_at = moment(entry.timestamp)
+            address = self.facts.book.learn(
+                key,
+                observation.metadata,
+                path=observation.partition is None,
+                at=observed_at,
+                partition=observation.partition,
+            )
             asset = attempt.observed.setdefault(key, _Asset(address))
-            asset.data_version = (seen.tags or {}).get(_DATA_VERSION)
-            _add_rows(asset, seen.metadata, seen.partition)
+            asset.data_version = (observation.tags or {}).get(_DATA_VERSION)
+            _add_rows(asset, observation.metadata, observation.partition)
+            columns = columns_of(observation.metadata)
+            self._learned += dataset(key, address, observed_at, columns, self.facts.book.place(key))
         elif event.event_type is Type.ASSET_CHECK_EVALUATION:
             name = f"{data.asset_key.to_user_string()}:{data.check_name}"
             attempt.checks[name] = {"passed": data.passed, "severity": data.severity.value}
@@ -394,62 +454,6 @@ def _end_rank(report: ExecutionReport) -> tuple[int, datetime, int]:
 
 def _is_open(attempts: list[_Attempt]) -> bool:
     return bool(attempts) and attempts[-1].started and not attempts[-1].ended
-
-
-def _is_crash(event: dg.DagsterEvent) -> bool:
-    """Whether an executor wrote this end, because the step's own process could not."""
-    if event.event_type not in (Type.STEP_FAILURE, Type.STEP_UP_FOR_RETRY):
-        return False
-    error = getattr(event.event_specific_data, "error", None)
-    # A failed health check of a step's pod has no class (step_delegating_executor, 1.13).
-    return error is not None and error.cls_name in (None, "ChildProcessCrashException")
-
-
-def _root(error: Any) -> Any:
-    """What the user's code raised, inside what Dagster made of it."""
-    while error.cause is not None and _WRAPPER.match(error.cls_name or ""):
-        error = error.cause
-    return error
-
-
-def _error(error: Any) -> RunError:
-    error = _root(error)
-    kind = error.cls_name or "error"
-    message = (error.message or "").strip()
-    for prefix in (f"{kind}: ", f"{kind.rpartition('.')[2]}: "):
-        message = message.removeprefix(prefix)
-    # The message begins with the module's path: "dagster._core....ChildProcessCrashException".
-    head, _, rest = message.partition(": ")
-    if rest and " " not in head and head.endswith(f".{kind}"):
-        message = rest
-    elif " " not in message and message.endswith(f".{kind}"):
-        message = ""
-    return RunError(kind, message)
-
-
-def _step_error(event: dg.DagsterEvent) -> RunError:
-    data: Any = event.event_specific_data
-    failure = getattr(data, "user_failure_data", None)
-    error = getattr(data, "error", None)
-    if failure is not None and failure.description:
-        return RunError(getattr(_root(error), "cls_name", None) or "Failure", failure.description)
-    if error is None:
-        return RunError("StepFailure", event.message or "")
-    found = _error(error)
-    if found.type == "ChildProcessCrashException" and not found.message:
-        return RunError(found.type, "the step's process died without a word (killed or crashed)")
-    return found
-
-
-def _run_error(event: dg.DagsterEvent) -> RunError:
-    data: Any = event.event_specific_data
-    error = getattr(data, "error", None)
-    reason = getattr(data, "failure_reason", None)
-    if error is not None:
-        found = _error(error)
-        return found if found.message else RunError(found.type, event.message or "")
-    kind = getattr(reason, "value", None) or event.event_type_value.replace("PIPELINE_", "RUN_")
-    return RunError(str(kind), event.message or "")
 
 
 def _add_rows(asset: _Asset, metadata: Mapping[str, Any], partition: str | None) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
 
-from pipeledger.model.address import Address
 from pipeledger.model.keys import dagster_backfill_key, dagster_run_key, dagster_step_key
 from pipeledger.model.pipeline import DEFAULT_NAMESPACE, PipelineRef
 from pipeledger_dagster import private
-from pipeledger_dagster.addresses import asset_address, stated_address
+from pipeledger_dagster.address_book import AddressBook
 from pipeledger_dagster.declared import Declarations, declarations_of
+from pipeledger_dagster.moments import moment
 from pipeledger_dagster.naming import Step, plain_key, steps_of, unknown_step
 
 PARENT_TAG = "pipeledger/parent"
@@ -46,11 +46,7 @@ class Options:
     namespace: str | None = None
     code_location_as_namespace: bool = False
     address_namespaces: Mapping[str, str] = field(default_factory=dict)
-
-
-def moment(timestamp: float) -> datetime:
-    """Dagster's seconds since 1970 as an aware time."""
-    return datetime.fromtimestamp(timestamp, timezone.utc)
+    heartbeat_seconds: float = 60.0
 
 
 def namespace_of(options: Options, location: str | None) -> str:
@@ -62,81 +58,6 @@ def namespace_of(options: Options, location: str | None) -> str:
     from pipeledger.settings import Settings
 
     return Settings.from_environment().namespace or DEFAULT_NAMESPACE
-
-
-class AddressBook:
-    """The address of every asset: as its definition states it, else as its materializations do."""
-
-    def __init__(
-        self,
-        declared: Declarations | None,
-        namespaces: Mapping[str, str],
-        instance: dg.DagsterInstance | None = None,
-    ) -> None:
-        self._declared = declared.assets if declared is not None else {}
-        self._namespaces = {kind.lower(): namespace for kind, namespace in namespaces.items()}
-        self._instance = instance
-        self._known: dict[str, Address | None] = {}
-
-    def of(self, asset_key: str) -> Address:
-        """Where the asset's data lies; the asset's own address if nobody says."""
-        if asset_key not in self._known:
-            self._known[asset_key] = self._look_up(asset_key)
-        return self._known[asset_key] or asset_address(asset_key)
-
-    def learn(self, asset_key: str, metadata: Mapping[str, Any], *, path: bool) -> Address:
-        """The address by a materialization's metadata on top of the definition's."""
-        spec = self._declared.get(asset_key)
-        merged = {**(spec.metadata if spec else {}), **metadata}
-        if not path:
-            merged.pop("path", None)
-            if spec and "path" in spec.metadata:
-                merged["path"] = spec.metadata["path"]
-        address = stated_address(merged, spec.kinds if spec else (), self._namespaces)
-        if address is None:
-            return self.of(asset_key)
-        self._known[asset_key] = address
-        return address
-
-    def look_up(self, asset_keys: Iterable[str]) -> None:
-        """Read the addresses that only materializations state, of many assets at once."""
-        unknown = [
-            key
-            for key in dict.fromkeys(asset_keys)
-            if key not in self._known and not self._stated(key)
-        ]
-        if not unknown or self._instance is None:
-            return
-        found = private.latest_materializations(
-            self._instance, [dg.AssetKey.from_user_string(key) for key in unknown]
-        )
-        for key in unknown:
-            entry = found.get(dg.AssetKey.from_user_string(key))
-            self._known[key] = self._by_materialization(key, entry)
-
-    def _stated(self, asset_key: str) -> Address | None:
-        spec = self._declared.get(asset_key)
-        if spec is None:
-            return None
-        return stated_address(spec.metadata, spec.kinds, self._namespaces)
-
-    def _look_up(self, asset_key: str) -> Address | None:
-        address = self._stated(asset_key)
-        if address is not None or self._instance is None:
-            return address
-        key = dg.AssetKey.from_user_string(asset_key)
-        found = private.latest_materializations(self._instance, [key])
-        return self._by_materialization(asset_key, found.get(key))
-
-    def _by_materialization(self, asset_key: str, entry: dg.EventLogEntry | None) -> Address | None:
-        materialization = entry.asset_materialization if entry is not None else None
-        if materialization is None:
-            return None
-        spec = self._declared.get(asset_key)
-        # The path of an IO manager's file cannot be told from a stated one here.
-        return stated_address(
-            materialization.metadata, spec.kinds if spec else (), self._namespaces, path=False
-        )
 
 
 @dataclass(frozen=True)
@@ -194,7 +115,7 @@ def run_facts(
     """Gather the facts of a run: its plan and its row are read from Dagster's storage."""
     if record is None:
         record = private.run_record(instance, run.run_id)
-    steps = steps_of(run.job_name, private.plan_snapshot(instance, run))
+    steps = plan_steps(instance, run)
     assets = [asset for step in steps.values() for asset in step.assets]
     declared = declarations_of(assets, run.job_name)
     backfill_id = run.tags.get(BACKFILL_TAG)
@@ -223,6 +144,27 @@ def run_facts(
             or getattr(run, "resolved_op_selection", None)
         ),
     )
+
+
+_plans: dict[tuple[str, str], Mapping[str, Step]] = {}
+_MOST_PLANS = 200
+
+
+def plan_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, Step]:
+    """The steps of the run's plan by their keys; a plan that was read is kept.
+
+    A snapshot's id is the hash of its content, and runs of one job share it.
+    """
+    key = (run.job_name, str(getattr(run, "execution_plan_snapshot_id", None)))
+    known = _plans.get(key)
+    if known is None:
+        plan = private.plan_snapshot(instance, run)
+        known = steps_of(run.job_name, plan)
+        if plan is not None:
+            while len(_plans) >= _MOST_PLANS:
+                _plans.pop(next(iter(_plans)), None)
+            _plans[key] = known
+    return known
 
 
 def parent_tag(run_id: str, step_key: str, attempt: int) -> str:

@@ -22,14 +22,21 @@ import dagster as dg
 from pipeledger.execution import add_counts
 from pipeledger.ledger import Ledger, current_run_key, nest_under
 from pipeledger.model import times
-from pipeledger.model.keys import dagster_step_key
 from pipeledger.model.report import Counts, ExecutionReport, Report
 from pipeledger.model.state import Authority, State
 from pipeledger.settings import Settings
 from pipeledger_dagster import private
 from pipeledger_dagster.backfills import backfill_started
-from pipeledger_dagster.events import RUN_ENDS, STEP_ENDS, STEP_EVENTS, STEP_STARTS, RunReader
+from pipeledger_dagster.events import (
+    RECORDED_VALUES,
+    RUN_ENDS,
+    STEP_ENDS,
+    STEP_EVENTS,
+    STEP_STARTS,
+    RunReader,
+)
 from pipeledger_dagster.facts import PARENT_TAG, Options, RunFacts, run_facts
+from pipeledger_dagster.heartbeats import Heartbeats
 from pipeledger_dagster.rebuilding import rebuild
 from pipeledger_dagster.registration import (
     Registry,
@@ -110,7 +117,8 @@ def install(
             listener.prepare_opening()
         with _lock:
             for run_id in list(installed)[: max(0, len(installed) - _MOST_LISTENERS + 1)]:
-                del installed[run_id]  # runs whose ends this process never saw
+                # A run whose end this process never saw.
+                installed.pop(run_id).heartbeats.stop()
             installed[run.run_id] = listener
         if not private.add_event_listener(instance, run.run_id, listener):
             listener.is_deaf = True
@@ -155,6 +163,7 @@ class RunListener:
         parent = None if run.tags.get(PARENT_TAG) else current_run_key()
         self.facts: RunFacts = run_facts(instance, run, options, record=record, parent=parent)
         self.ledger = ledger_for(options)
+        self.heartbeats = Heartbeats(self.ledger, options.heartbeat_seconds)
         self.is_deaf = False
         """Whether Dagster calls no listeners here; the executor's stream is read instead."""
         self._instance = instance
@@ -178,6 +187,7 @@ class RunListener:
     def prepare_opening(self) -> None:
         """Prepare what is sent with the first event: that the run runs, and of what job."""
         now = times.now()
+        self.heartbeats.enter(self.facts.run_key, self.facts.pipeline)
         self._opening = [
             *self._registry.changed(job_registration(self.facts)),
             *backfill_started(self._instance, self.facts, now),
@@ -197,6 +207,9 @@ class RunListener:
             log.warning("what run %s is made of is not recorded: %s", run_id, error, exc_info=True)
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None or event.event_type_value not in RECORDED_VALUES:
+            return
         try:
             self._take(entry)
         except Exception as error:
@@ -245,6 +258,7 @@ class RunListener:
                             *seen_lineage(self.facts, report, step),
                         ]
                     )
+                reports += self._registry.changed(self._reader.learned())
             reports.append(report)
         if kind in STEP_STARTS:
             self._enter(step_key)
@@ -270,12 +284,14 @@ class RunListener:
         key = self._run_key(step_key)
         self._entered[step_key] = (key, current_run_key())
         nest_under(key)
+        self.heartbeats.enter(key, self.facts.step_pipeline(step_key))
 
     def _leave_ended(self, entry: dg.EventLogEntry) -> None:
         """Step out of what this event ends, also when the event itself could not be recorded."""
         event = entry.dagster_event
         kind = event.event_type if event is not None else None
         if kind in RUN_ENDS:
+            self.heartbeats.stop()
             ended = list(reversed(self._entered))
         elif kind in STEP_ENDS and event is not None:
             ended = [event.step_key or entry.step_key or ""]
@@ -283,11 +299,13 @@ class RunListener:
             return
         for step_key in ended:
             key, outer = self._entered.pop(step_key, (None, None))
-            if key is not None and current_run_key() == key:
-                nest_under(outer)
+            if key is not None:
+                self.heartbeats.leave(key)
+                if current_run_key() == key:
+                    nest_under(outer)
 
     def _run_key(self, step_key: str) -> UUID:
-        return dagster_step_key(self.facts.run_id, step_key, self._reader.attempt_of(step_key))
+        return self._reader.key_of(step_key, self._reader.attempt_of(step_key))
 
     def _end_run(self, entry: dg.EventLogEntry) -> None:
         reports: list[Report] = list(self._opening)

@@ -37,7 +37,7 @@ class Step:
 
 def plain_key(step_key: str) -> str:
     """The key as the plan writes it: ``load[k0]`` is an instance of ``load[?]``."""
-    return _DYNAMIC.sub("[?]", step_key)
+    return _DYNAMIC.sub("[?]", step_key) if "[" in step_key else step_key
 
 
 def pipeline_step_key(step_key: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
 
-from pipeledger.model.report import ExecutionReport
+from pipeledger.model.report import Declaration, ExecutionReport
 from pipeledger.model.state import Authority
 from pipeledger_dagster import private
 from pipeledger_dagster.events import RECORDED, RUN_ENDS, RunReader, as_rebuilt
-from pipeledger_dagster.facts import RunFacts, moment
+from pipeledger_dagster.facts import RunFacts
+from pipeledger_dagster.moments import moment
 
 PAGE = 1000
 
@@ -19,13 +21,20 @@ def rebuild(
     instance: dg.DagsterInstance, facts: RunFacts, *, only_step: str | None = None
 ) -> list[ExecutionReport]:
     """The executions of a run, or the attempts of one step, from its event log alone."""
-    return replay(instance, facts, only_step)[0]
+    return replay(instance, facts, only_step).reports
 
 
-def replay(
-    instance: dg.DagsterInstance, facts: RunFacts, only_step: str | None = None
-) -> tuple[list[ExecutionReport], str | None]:
-    """The reports, and how far the log was read."""
+@dataclass(frozen=True)
+class Replay:
+    """What a run's event log has told, and how far it was read."""
+
+    reports: list[ExecutionReport]
+    learned: list[Declaration]
+    position: str | None
+
+
+def replay(instance: dg.DagsterInstance, facts: RunFacts, only_step: str | None = None) -> Replay:
+    """Read a run's event log."""
     reader = RunReader(facts)
     reports: list[ExecutionReport] = []
     ended_at: datetime | None = None
@@ -48,4 +57,4 @@ def replay(
             reports.insert(0, reader.run_started(facts.started_at, Authority.ORCHESTRATOR))
         if ended_at is not None:
             reports += reader.abandoned(ended_at)
-    return as_rebuilt(reports), position
+    return Replay(as_rebuilt(reports), reader.learned(), position)

@@ -52,7 +52,8 @@ def _reports(
     facts = run_facts(instance, record.dagster_run, options, record=record)
     facts.look_up_addresses(facts.steps.values())
     run_registrations(facts)  # the facts then know what the steps run under
-    reports, position = replay(instance, facts)
+    told = replay(instance, facts)
+    reports, position = told.reports, told.position
     if not reports:
         return [], [], facts, position
     declared = run_registrations(facts)  # with the addresses that the events have told
@@ -61,7 +62,7 @@ def _reports(
         step = makers.get(report.pipeline.name) if report.pipeline is not None else None
         if step is not None:
             declared += seen_lineage(facts, report, step)
-    extra = registry_for(ledger_for(options)).changed(declared)
+    extra = registry_for(ledger_for(options)).changed([*declared, *told.learned])
     extra += backfill_started(instance, facts, facts.started_at or times.now())
     return reports, extra, facts, position
 

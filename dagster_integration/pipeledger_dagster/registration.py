@@ -11,14 +11,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pipeledger.model import times
-from pipeledger.model.canonical import content_hash
+from pipeledger.model.lineage import ColumnEdge, LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import ExecutionReport, LineageReport, Report
+from pipeledger.model.report import ExecutionReport, Report
+from pipeledger_dagster.address_book import AddressBook
+from pipeledger_dagster.datasets import column_edges, columns_of, dataset
 from pipeledger_dagster.declared import Declarations, DeclaredAsset
-from pipeledger_dagster.facts import AddressBook, RunFacts
+from pipeledger_dagster.facts import RunFacts
 from pipeledger_dagster.naming import ASSET, EXTERNAL_ASSET, GROUP, JOB, MULTI_ASSET, Step
+from pipeledger_dagster.rhythm import Rhythm
 
 _DERIVED = timedelta(days=3652)
+_OBSERVE_AGAIN = timedelta(hours=1)
 
 
 def run_registrations(facts: RunFacts) -> list[Report]:
@@ -66,6 +70,8 @@ def declared_registrations(
             reports += asset_registrations(
                 declared, book, ref, EXTERNAL_ASSET, [asset], times.now()
             )
+        else:
+            reports += dataset_registrations(declared, book, [asset], times.now())
     for pipeline, assets in makers.items():
         single = len(assets) == 1 and assets[0].key == pipeline
         ref = PipelineRef(pipeline, namespace)
@@ -86,25 +92,65 @@ def asset_registrations(
     assets = list(assets)
     dependencies = set()
     edges = []
+    columns: list[ColumnEdge] = []
     for asset in assets:
+        columns += column_edges(asset.metadata, book.of(asset.key), book.of)
         for upstream in asset.upstream:
             edges.append((book.of(upstream), book.of(asset.key)))
             maker = declared.assets.get(upstream)
             if maker is not None and maker.pipeline not in (None, ref.name):
                 dependencies.add((PipelineRef(str(maker.pipeline), ref.namespace), ref))
-    metadata = {a.key: _described(a) for a in assets}
+    described = {a.key: _described(a) for a in assets}
+    metadata = described[assets[0].key] if len(assets) == 1 else {"assets": described}
+    rhythm: Rhythm | None = None
+    for asset in assets:
+        rhythm = asset.rhythm | rhythm if asset.rhythm else rhythm
     return [
         PipelineReport(
             ref,
             occurred_at,
             kind,
             GROUP,
-            metadata[assets[0].key] if len(assets) == 1 else {"assets": metadata},
+            {**metadata, **(rhythm.metadata if rhythm else {})},
+            schedule=str(rhythm) if rhythm else None,
             dependencies=tuple(dependencies),
             code_version=assets[0].code_version if len(assets) == 1 else None,
         ),
-        LineageReport(ref, occurred_at, tuple(e for e in edges if e[0] != e[1])),
+        LineageReport(
+            ref,
+            occurred_at,
+            tuple(e for e in edges if e[0] != e[1]),
+            columns=tuple(columns),
+            outputs=() if kind == EXTERNAL_ASSET else tuple(book.of(asset.key) for asset in assets),
+        ),
+        *dataset_registrations(declared, book, assets, occurred_at),
     ]
+
+
+def dataset_registrations(
+    declared: Declarations,
+    book: AddressBook,
+    assets: Iterable[DeclaredAsset],
+    occurred_at: datetime,
+) -> list[Report]:
+    """Where these assets and the external ones they are made from lie, and their columns.
+
+    Columns that a materialization has told win over the definition's, and are not repeated here.
+    """
+    wanted = {asset.key: asset for asset in assets}
+    for asset in list(wanted.values()):
+        for upstream in asset.upstream:
+            source = declared.assets.get(upstream)
+            if source is not None and source.pipeline is None:
+                wanted[upstream] = source
+    reports: list[Report] = []
+    for key, asset in wanted.items():
+        newest = book.newest(key)
+        told = None if newest is None else columns_of(newest.metadata)
+        columns = columns_of(asset.metadata) if told is None else None
+        place = book.place(key)
+        reports += dataset(key, place or book.of(key), occurred_at, columns, place)
+    return reports
 
 
 def seen_lineage(facts: RunFacts, report: ExecutionReport, step: Step) -> list[Report]:
@@ -120,28 +166,31 @@ def seen_lineage(facts: RunFacts, report: ExecutionReport, step: Step) -> list[R
         for target in report.outputs
         if source.address != target.address
     )
-    return [LineageReport(ref, _derived(facts), edges)]
+    return [LineageReport(ref, report.occurred_at, edges, observed=True)] if edges else []
 
 
 class Registry:
-    """Remembers what this process has sent, so that only changed content is sent again."""
+    """Remembers what this process has sent, so that only changed content is sent again.
+
+    What was observed is sent again when some time has passed: that it still holds is news.
+    """
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[str, PipelineRef], str] = {}
+        self._sent: dict[tuple[object, ...], tuple[str, datetime]] = {}
 
     def changed(self, reports: Iterable[Report]) -> list[Report]:
         """Those whose content is not what was sent last."""
         out: list[Report] = []
         for report in reports:
-            if isinstance(report, PipelineReport):
-                key, content = ("pipeline", report.pipeline), report.configuration_hash
-            elif isinstance(report, LineageReport):
-                edges = [[s.to_json(), t.to_json()] for s, t in report.edges]
-                key, content = ("lineage", report.pipeline), content_hash(edges)
-            else:
+            if isinstance(report, ExecutionReport):
                 continue
-            if self._sent.get(key) != content:
-                self._sent[key] = content
+            observed = getattr(report, "observed", False)
+            # An address's columns and its other names come from different moments.
+            is_named = getattr(report, "columns", ()) is None
+            key, content = (*report.subject, observed, is_named), report.content_hash
+            known, at = self._sent.get(key, ("", report.occurred_at))
+            if known != content or (observed and abs(report.occurred_at - at) > _OBSERVE_AGAIN):
+                self._sent[key] = (content, report.occurred_at)
                 out.append(report)
         return out
 
@@ -173,7 +222,7 @@ def _job(facts: RunFacts) -> PipelineReport | None:
         JOB,
         GROUP,
         # Nothing that depends on who launched the run: the content would change from run to run.
-        {"schedule_timezone": rhythm.timezone} if rhythm and rhythm.timezone else {},
+        rhythm.metadata if rhythm else {},
         schedule=str(rhythm) if rhythm else None,
         dependencies=tuple(dependencies),
     )

@@ -16,10 +16,11 @@ from pipeledger.model.keys import dagster_step_key
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.model.report import Counts, ExecutionReport
 from pipeledger.model.watermark import Watermark, Window
+from pipeledger.recording.heartbeat import LONGEST_SECONDS
 from pipeledger_dagster import listening, private
 from pipeledger_dagster.events import COUNT, WINDOW, WINDOW_BOUNDS
-from pipeledger_dagster.facts import Options, namespace_of
-from pipeledger_dagster.naming import pipeline_step_key, plain_key, steps_of, unknown_step
+from pipeledger_dagster.facts import Options, namespace_of, plan_steps
+from pipeledger_dagster.naming import pipeline_step_key, plain_key, unknown_step
 from pipeledger_dagster.partitions import partition_scope, partition_window
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,13 @@ class PipeledgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ),
     )
 
+    heartbeat_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=LONGEST_SECONDS,
+        description="How often a running step says that it is alive; 0: never.",
+    )
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         try:
             run = private.run_of(context)
@@ -77,6 +85,7 @@ class PipeledgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             namespace=_resolved(self.namespace),
             code_location_as_namespace=self.code_location_as_namespace,
             address_namespaces={k: str(_resolved(v)) for k, v in self.address_namespaces.items()},
+            heartbeat_seconds=self.heartbeat_seconds,
         )
 
     def watermark(self, context: StepContext, partition_key: str | None = None) -> Watermark:
@@ -175,7 +184,7 @@ class _Step:
         if self._listener is not None:
             self.pipeline = self._listener.facts.step_pipeline(self.step_key)
         else:
-            steps = steps_of(run.job_name, private.plan_snapshot(instance, run))
+            steps = plan_steps(instance, run)
             step = steps.get(plain_key(self.step_key)) or unknown_step(run.job_name, self.step_key)
             self.pipeline = PipelineRef(
                 step.pipeline, namespace_of(options, private.code_location(run))

@@ -13,8 +13,9 @@ import dagster as dg
 from pipeledger.ledger import Ledger
 from pipeledger.model import times
 from pipeledger.model.errors import PipeledgerError
+from pipeledger_dagster.address_book import AddressBook
 from pipeledger_dagster.declared import all_declarations
-from pipeledger_dagster.facts import AddressBook, Options, namespace_of
+from pipeledger_dagster.facts import Options, namespace_of
 from pipeledger_dagster.listening import ledger_for, registry_for
 from pipeledger_dagster.reconciliation import Cursor, reconcile
 from pipeledger_dagster.registration import declared_registrations

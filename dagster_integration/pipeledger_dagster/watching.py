@@ -111,6 +111,8 @@ class _Watching:
 
     def asset(self, asset: Any) -> Any:
         """The asset or check with the hook; specs, external assets and others have no steps of ours."""
+        if isinstance(asset, dg.SourceAsset) and asset.is_observable:
+            asset = private.observing_asset(asset) or asset
         if not isinstance(asset, dg.AssetsDefinition) or not getattr(asset, "is_executable", True):
             return asset
         try:

@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from pipeledger.cli import figures, render
+from pipeledger.cli import figures, lineage_screen, reach_screen, render
 from pipeledger.cli.columns import Column, Columns, Row
+from pipeledger.lineage.complete import complete_up_to
 from pipeledger.lineage.walk import upstream
 from pipeledger.model.views import ExecutionView
 from pipeledger.store.read import Reader
@@ -52,7 +53,11 @@ def _parts(reader: Reader, warehouse: Path) -> Iterator[RenderableType]:
     yield _watermarks(reader)
 
     yield render.heading(f"Where {LAST_ASSET} comes from: Dagster's assets, Airflow's tables")
-    yield render.lineage(upstream(reader, f"sqlite://{warehouse}/{LAST_ASSET}"))
+    last = f"sqlite://{warehouse}/{LAST_ASSET}"
+    yield lineage_screen.lineage(upstream(reader, last))
+
+    yield render.heading(f"Up to when {LAST_ASSET} is complete, and who holds it back")
+    yield reach_screen.complete(complete_up_to(reader, last))
 
 
 def _watermarks(reader: Reader) -> RenderableType:
@@ -94,6 +99,7 @@ def _print_commands(console: Console, reader: Reader, ledger: Path) -> None:
         (f"{command} runs --state failed", "which tries failed, and why"),
         (f"{command} watermark history {DAG}.load.flights", "every move, with its cause"),
         (f"{command} lineage flight_facts --downstream", "what depends on a table"),
+        (f"{command} complete {LAST_ASSET}", "up to when it is complete, and who is late"),
     ):
         print(f"  {text:<62}  {'# ' if remark else ''}{remark}".rstrip())
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import pipeledger.store
+from pipeledger.store import views
 from pipeledger.store.tables import metadata
 from pipeledger_migrations.schema import head
 
@@ -30,6 +31,7 @@ def statements() -> list[str]:
         ddl.append(str(CreateTable(table).compile(dialect=dialect)).strip())
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
             ddl.append(str(CreateIndex(index).compile(dialect=dialect)).strip())
+    ddl += views.statements("sqlite").values()
     return [_tidy(statement) for statement in ddl]
 
 

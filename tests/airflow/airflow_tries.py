@@ -37,6 +37,7 @@ class TaskRunner:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.recorded = Recorded(folder / "ledger.db")
+        self._plans = 0
         (folder / "home" / "plugins").mkdir(parents=True)
         (folder / "cwd").mkdir()
         with closing(sqlite3.connect(folder / "warehouse.db")) as database, database:
@@ -53,7 +54,8 @@ class TaskRunner:
     ) -> Worker:
         """Start a worker that runs tries one after the other."""
         plans = [{"task_id": each} if isinstance(each, str) else each for each in tries]
-        path = self.folder / "plan.json"
+        self._plans += 1
+        path = self.folder / f"plan-{self._plans}.json"  # an earlier worker may still read its own
         path.write_text(json.dumps(plans))
         with path.open() as plan:
             process = subprocess.Popen(

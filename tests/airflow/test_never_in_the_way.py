@@ -87,6 +87,19 @@ def test_what_was_spooled_during_an_outage_is_delivered_afterwards(task_runner: 
     assert (task.state, task.counts) == ("success", (5, 2, 1, 70))
 
 
+def test_a_deferred_try_whose_first_part_did_not_reach_the_ledger_says_no_split(
+    task_runner: TaskRunner, black_hole: str
+) -> None:
+    """Its start, end and state are whole; a split that is not known is not made up."""
+    tries = task_runner.run(
+        "defers",
+        environment={"PIPELEDGER_DATABASE_URL": black_hole, "PIPELEDGER_DEADLINE_SECONDS": "0.5"},
+    )
+    assert tries.results[0]["state"] == "success"
+    end = spooled(task_runner)[-1]
+    assert (end["state"], end["metadata"]) == ("success", {"resumed_with": "resumed"})
+
+
 def test_asking_for_a_window_raises_when_the_ledger_is_down(task_runner: TaskRunner) -> None:
     tries = task_runner.run(
         {"task_id": "loads_a_window", "conf": {"upto": 5}},

@@ -20,7 +20,8 @@ from pipeledger.ledger import Ledger
 from pipeledger.settings import Settings
 
 pytestmark = pytest.mark.scenario
-TASKS = 60
+TASKS = 200
+WORKERS = 4
 
 
 class Server:
@@ -71,18 +72,25 @@ def test_no_task_fails_and_nothing_is_missing_afterwards(
     task_runner: TaskRunner, server: Server
 ) -> None:
     ours = {"PIPELEDGER_DATABASE_URL": server.url, "PIPELEDGER_DEADLINE_SECONDS": "1"}
-    worker = task_runner.start(
-        *({"task_id": "returns_counts", "run_id": f"run {n}"} for n in range(TASKS)),
-        environment=ours,
-    )
+    workers = [
+        task_runner.start(
+            *(
+                {"task_id": "returns_counts", "dag_id": "counts", "file": "counts.py"}
+                | {"run_id": f"run {n}"}
+                for n in numbers
+            ),
+            environment=ours,
+        )
+        for numbers in (range(first, TASKS, WORKERS) for first in range(WORKERS))
+    ]
     ledger = Ledger(settings=Settings.from_environment({**task_runner.environment(), **ours}))
     count = "SELECT count(*) FROM pipeline_execution WHERE state = 'success'"
-    wait_for("some tasks to be recorded", lambda: server.rows(count)[0][0] >= 5)
+    wait_for("some tasks to be recorded", lambda: server.rows(count)[0][0] >= TASKS / 10)
     server.stop()
-    wait_for("records in the spool", lambda: ledger.spool.status().reports >= 20)
+    wait_for("records in the spool", lambda: ledger.spool.status().reports >= TASKS / 2)
     server.start()
-    tries = worker.finish()
-    assert [result["state"] for result in tries.results] == ["success"] * TASKS
+    results = [result for worker in workers for result in worker.finish().results]
+    assert [result["state"] for result in results] == ["success"] * TASKS
 
     delivered = ledger.flush()
     assert (delivered.rejected, delivered.error) == (0, None)
@@ -90,6 +98,6 @@ def test_no_task_fails_and_nothing_is_missing_afterwards(
     tasks = server.rows(
         "SELECT e.state, e.inserts, e.updates, e.start_date IS NOT NULL, e.end_date IS NOT NULL"
         " FROM pipeline_execution e JOIN pipeline p ON p.id = e.pipeline_id"
-        " WHERE p.name = 'cases.returns_counts'"
+        " WHERE p.name = 'counts.returns_counts'"
     )
     assert tasks == [("success", 5, 2, True, True)] * TASKS

@@ -26,7 +26,7 @@ from pipeledger_airflow.configuration import Configuration, TurnedOff
 from pipeledger_airflow.fence import guarded
 from pipeledger_airflow.rows import first_known, from_mapping, from_statements, verb
 from pipeledger_airflow.states import detail, end_state
-from pipeledger_airflow.tags import Declared, declared
+from pipeledger_airflow.tags import Declared, declared, with_param
 from pipeledger_airflow.versions.airflow3_3 import executor_names
 
 
@@ -91,6 +91,7 @@ def test_each_count_comes_from_the_first_who_knows_it() -> None:
         ("s3://lake/day=1/a.parquet", Address("s3://lake", "day=1/a.parquet")),
         ("postgres://dwh/db/public/orders", Address("postgres://dwh:5432", "db.public.orders")),
         ("just_a_name", Address("airflow", "just_a_name")),
+        ("x://user:secret@host?token=secret", Address("airflow", "x://host?token=***")),
     ],
 )
 def test_an_asset_is_the_address_that_its_uri_names(uri: str, expected: Address) -> None:
@@ -188,6 +189,27 @@ def test_a_tag_that_cannot_be_read_is_named_and_left_out(
 ) -> None:
     assert declared("sales", {tag}) == Declared()
     assert f"{tag!r} of DAG sales is left out" in caplog.text
+
+
+def test_a_param_says_what_tags_say_and_counts_more() -> None:
+    tags = {"pipeledger:freshness=1 day", "pipeledger:type=load", "pipeledger:off", "sales"}
+    said = with_param("sales", tags, {"freshness": "2 hours", "off": False, "group": "etl"})
+    assert said == {
+        "pipeledger:freshness=2 hours",
+        "pipeledger:type=load",
+        "pipeledger:group=etl",
+        "sales",
+    }
+    assert with_param("sales", {"sales"}, {"off": True}) == {"sales", "pipeledger:off"}
+
+
+@pytest.mark.parametrize("said", ["2 hours", ["freshness"], None])
+def test_a_param_that_is_no_mapping_is_named_and_left_out(
+    said: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    dag_id = f"sales_{type(said).__name__}"
+    assert with_param(dag_id, {"a"}, said) == {"a"}
+    assert f"param 'pipeledger' of DAG {dag_id} is left out" in caplog.text
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), SystemExit(3), GeneratorExit()])

@@ -5,17 +5,14 @@ One Airflow for all tests; the fixture makes everything happen at once and waits
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from airflow_ledger import Execution, Recorded
+from airflow_happened import RECORDED, Happened, differences, reconcile
+from airflow_ledger import Recorded
 from airflow_standalone import Standalone, running, wait_for
 
 from pipeledger.model.keys import airflow_task_key
@@ -34,83 +31,12 @@ DAGS = {
     "triggered",
     "on_asset",
     "opted_out",
+    "opted_out_by_param",
+    "says_it_by_param",
+    "backfilled",
+    "waiting",
+    "shrinking",
 }
-OURS = {"upstream_failed": "skipped", "removed": "skipped"}
-"""Airflow's words for states that the ledger has another word for."""
-
-
-@dataclass(frozen=True)
-class Happened:
-    """Airflow's database and the ledger after everything has ended."""
-
-    airflow: Standalone
-    recorded: Recorded
-
-    def task(
-        self, dag_id: str, task_id: str, try_number: int = 1, map_index: int = -1
-    ) -> Execution:
-        found = self.recorded.task(task_id, try_number, map_index, dag_id=dag_id, run_id="r1")
-        assert found is not None, f"{dag_id}.{task_id} try {try_number} was not recorded"
-        return found
-
-    def run(self, dag_id: str, clear_number: int = 0, run_id: str = "r1") -> Execution:
-        found = self.recorded.run(dag_id, run_id, clear_number)
-        assert found is not None, f"{dag_id} {run_id} clear {clear_number} was not recorded"
-        return found
-
-    def tries(self) -> list[Any]:
-        """Every try that Airflow's database has of the DAGs that are recorded."""
-        return [
-            row
-            for table in ("task_instance", "task_instance_history")
-            for row in self.airflow.rows(f"SELECT * FROM {table} WHERE dag_id <> 'opted_out'")
-        ]
-
-
-def differences(happened: Happened, recorded: Recorded, *, cleared: bool = True) -> list[str]:
-    """What a ledger says otherwise than Airflow, of every try and every DAG run.
-
-    ``cleared`` says whether the ledger can know how often a run was cleared.
-    """
-    found = []
-    for row in happened.tries():
-        place = (row["task_id"], row["try_number"], row["map_index"])
-        task = recorded.task(*place, dag_id=row["dag_id"], run_id=row["run_id"])
-        state = task.state if task else None
-        if state != OURS.get(row["state"], row["state"]):
-            found.append(f"{row['dag_id']}.{place}: {row['state']} is {state}")
-    for row in happened.airflow.rows("SELECT * FROM dag_run WHERE dag_id <> 'opted_out'"):
-        number = row["clear_number"] if cleared else 0
-        run = recorded.run(row["dag_id"], row["run_id"], number)
-        state = run.state if run else None
-        if state != row["state"]:
-            found.append(f"{row['dag_id']} {row['run_id']}: {row['state']} is {state}")
-    return found
-
-
-def reconcile(happened: Happened, ledger: Path) -> dict[str, Any]:
-    """Catch up over the REST API, into the ledger in this file."""
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("pipeledger"),
-            "airflow",
-            "reconcile",
-            "--url",
-            happened.airflow.url,
-            "--json",
-        ],
-        env={
-            **os.environ,
-            "PIPELEDGER_DATABASE_URL": f"sqlite:///{ledger}",
-            "PIPELEDGER_SPOOL_DIR": str(ledger.parent / f"spool of {ledger.name}"),
-            "XDG_DATA_HOME": str(ledger.parent),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return dict(json.loads(done.stdout))
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +48,7 @@ def happened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happened]:
         "COVERAGE_GATES": str(gates),
         "PIPELEDGER_DATABASE_URL": f"sqlite:///{home / 'ledger.db'}",
         "PIPELEDGER_SPOOL_DIR": str(home / "spool"),
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     }
     dags = Path(__file__).parent / "scenario_dags"
     with running(home, dags, environment) as airflow:
@@ -168,12 +95,32 @@ def make_it_happen(airflow: Standalone, gates: Path) -> None:
     (gates / "finish_cleared").touch()
     airflow.wait_for_end("cleared_while_running", "r1")
 
+    airflow.trigger("shrinking", "r1")
+    airflow.wait_for_task("shrinking", "r1", "stays", "running")
+    (gates / "shrunk").touch()
+    removed = "SELECT 1 FROM task_instance WHERE task_id = 'goes' AND state = 'removed'"
+    wait_for("the task to be removed", lambda: airflow.rows(removed))
+    (gates / "finish_shrinking").touch()
+    airflow.wait_for_end("shrinking", "r1")
+
+    airflow.post(
+        "backfills",
+        {
+            "dag_id": "backfilled",
+            "from_date": "2026-01-01T00:00:00Z",
+            "to_date": "2026-01-03T00:00:00Z",
+            "max_active_runs": 2,
+        },
+    )
     airflow.trigger("overtime", "r1")
     airflow.trigger("lost", "r1")
     airflow.trigger("opted_out", "r1")
+    airflow.trigger("opted_out_by_param", "r1")
+    airflow.trigger("says_it_by_param", "r1")
+    airflow.trigger("waiting", "r1")
     airflow.trigger("tasks", "r1", {"region": "west", "password": "hunter2"})
     airflow.trigger("triggering", "r1")
-    for dag_id in ("overtime", "lost", "opted_out", "tasks", "triggering"):
+    for dag_id in ("overtime", "lost", "waiting", "tasks", "triggering", "says_it_by_param"):
         airflow.wait_for_end(dag_id, "r1")
     unfinished = "SELECT 1 FROM dag_run WHERE state IN ('queued', 'running')"
     wait_for("all runs to end", lambda: not airflow.rows(unfinished))
@@ -201,9 +148,10 @@ def test_every_try_lies_inside_a_run_of_its_dag(happened: Happened) -> None:
 def test_nothing_else_is_recorded(happened: Happened) -> None:
     recorded = happened.recorded.rows("SELECT count(*) AS n FROM pipeline_execution")[0]["n"]
     runs = happened.airflow.rows(
-        "SELECT sum(clear_number + 1) AS n FROM dag_run WHERE dag_id <> 'opted_out'"
+        f"SELECT sum(clear_number + 1) AS n FROM dag_run WHERE {RECORDED}"
     )[0]["n"]
-    assert recorded == len(happened.tries()) + runs
+    backfills = happened.airflow.rows("SELECT count(*) AS n FROM backfill")[0]["n"]
+    assert recorded == len(happened.tries()) + runs + backfills
 
 
 def test_a_retry_is_two_executions_and_the_second_names_the_first(happened: Happened) -> None:
@@ -252,6 +200,60 @@ def test_deferred_and_rescheduled_tasks_are_one_execution(happened: Happened) ->
     for task_id in ("defers", "pokes_twice"):
         found = happened.recorded.executions(f"tasks.{task_id}")
         assert [(task.state, task.attempt, task.error) for task in found] == [("success", 1, None)]
+
+
+@pytest.mark.parametrize("task_id", ["defers_twice", "pokes_thrice"])
+def test_the_time_of_a_try_that_pauses_is_split_into_running_and_waiting(
+    happened: Happened, task_id: str
+) -> None:
+    task = happened.task("waiting", task_id)
+    noted = (happened.airflow.home / "gates" / f"times of {task_id}").read_text().split()
+    began_and_stopped = [float(each) for each in noted[1::2]]
+    assert len(began_and_stopped) == 6
+    own = [b - a for a, b in pairwise(began_and_stopped)]
+    ran, waited = sum(own[0::2]), sum(own[1::2])
+    running, waiting = task.metadata["running_seconds"], task.metadata["waiting_seconds"]
+    # A part runs from before the task's code until after it; the rest of the whole is waiting.
+    assert ran <= running and 0 < waiting <= waited
+    assert task.started_at is not None and task.ended_at is not None
+    whole = datetime.fromisoformat(task.ended_at) - datetime.fromisoformat(task.started_at)
+    assert running + waiting == pytest.approx(whole.total_seconds(), abs=0.01)
+    # Airflow's own log of state changes, as another witness: from stopped to running again. It writes
+    # the one before our hook is called, and the other after the process has begun.
+    states = happened.airflow.rows(
+        "SELECT event, dttm FROM log WHERE dag_id = 'waiting' AND run_id = 'r1' AND task_id = ?"
+        " AND event IN ('running', 'deferred', 'up_for_reschedule') ORDER BY id",
+        task_id,
+    )
+    times = [datetime.fromisoformat(row["dttm"]) for row in states]
+    assert [row["event"] for row in states][::2] == ["running"] * 3
+    by_airflow = sum((b - a).total_seconds() for a, b in zip(times[1::2], times[2::2], strict=True))
+    assert by_airflow / 2 < waiting <= by_airflow + 0.1
+
+
+def test_what_a_part_of_a_deferred_try_said_is_kept(happened: Happened) -> None:
+    metadata = happened.task("waiting", "defers_twice").metadata
+    assert metadata["said"] == "in the second part"
+    assert "paused" not in metadata
+
+
+def test_a_removed_task_is_skipped_in_airflows_words(happened: Happened) -> None:
+    task = happened.task("shrinking", "goes", 0)
+    assert (task.state, task.detail) == ("skipped", "removed")
+    assert happened.run("shrinking").state == "success"
+
+
+def test_the_runs_of_a_backfill_run_inside_it(happened: Happened) -> None:
+    (backfill,) = happened.recorded.executions("backfill/backfilled")
+    runs = happened.recorded.executions("backfilled")
+    assert len(runs) == 3
+    assert {run.parent for run in runs} == {backfill.key}
+    assert (backfill.state, backfill.parent) == ("success", None)
+    assert backfill.ended_at == max(str(run.ended_at) for run in runs)
+    assert backfill.attributes["reprocess_behavior"] == "none"
+    assert backfill.attributes["from_date"].startswith("2026-01-01T00:00:00")
+    declared = happened.recorded.pipeline("backfill/backfilled")
+    assert (declared["type"], declared["group_name"]) == ("airflow_backfill", "airflow")
 
 
 def test_rows_and_windows_survive_the_reconciliation(happened: Happened) -> None:
@@ -348,7 +350,17 @@ def test_a_run_names_the_configuration_it_ran_under(happened: Happened) -> None:
 
 
 def test_a_dag_that_opts_out_is_not_recorded(happened: Happened) -> None:
-    assert not {name for name in happened.recorded.pipelines() if name.startswith("opted_out")}
+    ran = happened.airflow.rows("SELECT 1 FROM dag_run WHERE dag_id LIKE 'opted%'")
+    assert len(ran) == 2
+    assert not {name for name in happened.recorded.pipelines() if name.startswith("opted")}
+
+
+def test_params_declare_what_tags_do_and_count_more(happened: Happened) -> None:
+    dag = happened.recorded.pipeline("says_it_by_param")
+    assert dag["type"] == "load"
+    assert (dag["freshness_number"], dag["freshness_datepart"]) == (1, "day")
+    assert happened.recorded.pipeline("says_it_by_param.quick")["watermark_kind"] == "text"
+    assert "tag 'pipeledger:typo=1' of DAG says_it_by_param is left out" in happened.airflow.log()
 
 
 def test_nothing_is_left_waiting(happened: Happened) -> None:
@@ -360,7 +372,7 @@ def test_nothing_is_left_waiting(happened: Happened) -> None:
 def test_catching_up_over_rest_gives_an_empty_ledger_the_same_states(happened: Happened) -> None:
     ledger = happened.recorded.path.with_name("caught_up.db")
     caught_up = reconcile(happened, ledger)
-    runs = happened.airflow.rows("SELECT count(*) AS n FROM dag_run WHERE dag_id <> 'opted_out'")
+    runs = happened.airflow.rows(f"SELECT count(*) AS n FROM dag_run WHERE {RECORDED}")
     assert (caught_up["runs"], caught_up["tries"]) == (runs[0]["n"], len(happened.tries()))
     assert differences(happened, Recorded(ledger), cleared=False) == []
 

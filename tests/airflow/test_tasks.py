@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import datetime
 from urllib.parse import unquote
 
 import psycopg2
@@ -142,6 +143,16 @@ def test_a_deferred_try_is_one_execution(tries: Tries) -> None:
     (task,) = tries.recorded.executions("cases.defers")
     assert (task.state, task.metadata["resumed_with"]) == ("success", "resumed")
     assert task.counts == (3, None, None, None)
+
+
+@pytest.mark.parametrize("task_id", ["defers", "pokes_twice"])
+def test_a_try_that_pauses_says_how_long_it_ran_and_waited(tries: Tries, task_id: str) -> None:
+    (task,) = tries.recorded.executions(f"cases.{task_id}")
+    assert task.started_at is not None and task.ended_at is not None
+    whole = datetime.fromisoformat(task.ended_at) - datetime.fromisoformat(task.started_at)
+    running, waiting = task.metadata["running_seconds"], task.metadata["waiting_seconds"]
+    assert 0 < running < whole.total_seconds()
+    assert running + waiting == pytest.approx(whole.total_seconds(), abs=0.01)
 
 
 def test_a_rescheduled_sensor_is_one_execution(tries: Tries) -> None:

@@ -16,15 +16,9 @@ import pytest
 from pipeledger.cli.app import main
 from pipeledger.logs import LOGGERS
 from pipeledger.model.address import Address
+from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import (
-    Counts,
-    DatasetUse,
-    ExecutionReport,
-    LineageReport,
-    Report,
-    RunError,
-)
+from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, Report, RunError
 from pipeledger.model.state import State
 from pipeledger.model.watermark import Window
 from pipeledger.recording.sql import SqlRecorder

@@ -68,7 +68,13 @@ def test_prune_deletes_old_trees_and_says_how_many(cli: Cli, ledger_url: str) ->
         "0 run(s) in 0 tree(s) deleted; 1 old tree(s) stay\n"
     )
     dry = cli("prune", "--older-than", "90d", "--keep-last", "0", "--dry-run", "--json")
-    assert dry.json == {"dry_run": True, "trees": 1, "executions": 5, "kept_trees": 0}
+    assert dry.json == {
+        "dry_run": True,
+        "trees": 1,
+        "executions": 5,
+        "kept_trees": 0,
+        "address_closure_rebuilt": False,
+    }
     assert cli("prune", "--older-than", "90d", "--keep-last", "0").out == (
         "5 run(s) in 1 tree(s) deleted; 0 old tree(s) stay\n"
     )

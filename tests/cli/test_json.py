@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeledger.store.sqlite_schema import REVISION
+
 from .conftest import Cli, key
 
 EXECUTION = {
@@ -110,7 +112,9 @@ def test_watermark_show_and_history(cli: Cli, ledger_url: str) -> None:
 def test_lineage(cli: Cli, ledger_url: str) -> None:
     answer = cli("lineage", "wh.public.flights", "--upstream", "--downstream", "--json").json
     up, down = answer["lineage"]
-    assert set(up) == {"address", "direction", "nodes", "edges", "partial", "frontier"}
+    assert set(up) == {
+        "address", "pipeline", "direction", "as_of", "nodes", "edges", "partial", "frontier",
+    }  # fmt: skip
     assert (up["direction"], down["direction"]) == ("upstream", "downstream")
     assert up["nodes"] == [
         {
@@ -134,7 +138,7 @@ def test_lineage(cli: Cli, ledger_url: str) -> None:
 
 def test_db(cli: Cli, empty_database_url: str) -> None:
     url = ("--database-url", empty_database_url)
-    assert cli(*url, "db", "upgrade", "--json").json["after"] == "0001"
+    assert cli(*url, "db", "upgrade", "--json").json["after"] == REVISION
     current = cli(*url, "db", "current", "--json").json
-    assert (current["current"], current["expected"]) == ("0001", "0001")
+    assert (current["current"], current["expected"]) == (REVISION, REVISION)
     assert cli(*url, "db", "check", "--json").json["differences"] == []

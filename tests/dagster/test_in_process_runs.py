@@ -58,15 +58,20 @@ def test_a_part_of_a_multi_asset_is_the_same_pipeline_as_the_whole(
     }
 
 
+@pytest.mark.parametrize("by", ["its executor", "execute_in_process"])
 def test_an_observation_of_a_source_is_an_input_with_the_version_that_was_seen(
-    ledger: Ledger, instance: dg.DagsterInstance, kitchen: ModuleType
+    ledger: Ledger, instance: dg.DagsterInstance, kitchen: ModuleType, by: str
 ) -> None:
-    # execute_in_process brings its own executor, and source assets take no hooks (seen, 1.13).
-    in_process = {"execution": {"config": {"in_process": {}}}}
-    job = dg.reconstructable(kitchen.weather_job)
-    with dg.execute_job(job, instance=instance, run_config=in_process) as result:
-        assert result.success
-    (seen,) = rows_of(ledger, result.run_id).one("weather").inputs
+    if by == "execute_in_process":
+        run_id = kitchen.weather_job().execute_in_process(instance=instance).run_id
+    else:
+        job = dg.reconstructable(kitchen.weather_job)
+        in_process = {"execution": {"config": {"in_process": {}}}}
+        with dg.execute_job(job, instance=instance, run_config=in_process) as result:
+            run_id = result.run_id
+    rows = rows_of(ledger, run_id)
+    assert rows.run.state.value == "success"
+    (seen,) = rows.one("weather").inputs
     assert (str(seen.address), seen.data_version) == ("sqlite:///data/warehouse.db/weather", "7")
 
 

@@ -12,7 +12,12 @@ from pipeledger.model.address import Address
 from pipeledger_dagster import PipeledgerResource, watch
 from pipeledger_dagster.addresses import stated_address
 
-STORES = {"postgres": "postgres://dwh:5432", "snowflake": "snowflake://org-account"}
+STORES = {
+    "postgres": "postgresql://dwh",
+    "snowflake": "snowflake://org-account",
+    "bigquery": "bigquery",
+    "duckdb": "duckdb:////data/lake.duckdb",
+}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,13 @@ STORES = {"postgres": "postgres://dwh:5432", "snowflake": "snowflake://org-accou
             "snowflake://org-account/a.b.c",
         ),
         ({"dagster/relation_identifier": "a.b.c"}, ("postgres",), "postgres://dwh:5432/a.b.c"),
-        ({"dagster/table_name": "a.b.c"}, ("duckdb",), None),
+        ({"dagster/table_name": "a.b.c"}, ("bigquery",), "bigquery:a.b.c"),
+        (
+            {"dagster/table_name": "main.orders"},
+            ("duckdb",),
+            "duckdb:///data/lake.duckdb/main.orders",
+        ),
+        ({"dagster/table_name": "a.b.c"}, ("teradata",), None),
         ({"path": dg.MetadataValue.path("/data/flights.csv")}, (), "file:/data/flights.csv"),
         ({"path": "relative.csv"}, (), None),
         ({"dagster/uri": "no address at all"}, (), None),

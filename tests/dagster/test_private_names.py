@@ -8,7 +8,7 @@ import pytest
 from dagster_ledger import by_key, rows_of
 
 from pipeledger.ledger import Ledger
-from pipeledger_dagster import reconcile_run
+from pipeledger_dagster import reconcile_run, watch
 
 IN_PROCESS = {"execution": {"config": {"in_process": {}}}}
 
@@ -75,3 +75,13 @@ def test_without_plan_snapshots_steps_have_their_keys_as_names(
     result = kitchen.defs.resolve_job_def("nested_graph").execute_in_process(instance=instance)
     rows = rows_of(ledger, result.run_id)
     assert {s.name for s in rows.steps} == {"nested_graph.inner.one", "nested_graph.inner.double"}
+
+
+def test_without_the_asset_that_dagster_makes_of_a_source_the_source_stays(
+    monkeypatch: pytest.MonkeyPatch, kitchen: ModuleType
+) -> None:
+    from dagster._core.definitions import external_asset
+
+    monkeypatch.delattr(external_asset, "create_external_asset_from_source_asset")
+    defs = watch(dg.Definitions(assets=[kitchen.weather]))
+    assert list(defs.assets or ()) == [kitchen.weather]

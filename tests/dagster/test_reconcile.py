@@ -3,15 +3,20 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster_ledger import rows_of, wait_for
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from pipeledger.ledger import Ledger
 from pipeledger.model.keys import dagster_backfill_key, random_key
@@ -138,6 +143,31 @@ def test_a_tick_is_bounded_and_the_next_one_takes_the_rest(
             break
     assert 3 <= ticks <= 5
     assert {str(view.run_key) for view in ledger.read.executions(top_level=True).items} == ids
+
+
+def test_a_tick_finds_the_runs_that_changed_by_an_index(
+    ledger: Ledger, instance: dg.DagsterInstance
+) -> None:
+    _run_plain(instance)
+    sent: list[tuple[str, Any]] = []
+
+    def note(connection, cursor, statement, parameters, context, executemany) -> None:
+        if "FROM runs" in statement:
+            sent.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert reconcile(instance).runs == 1
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    (runs,) = Path(instance.root_directory).rglob("runs.db")
+    with closing(sqlite3.connect(runs)) as database:
+        plans = [
+            str(database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
+            for statement, parameters in sent
+        ]
+    assert any("update_timestamp>?" in plan for plan in plans)
+    assert not any("SCAN runs" in plan for plan in plans), plans
 
 
 def test_a_cursor_that_cannot_be_read_begins_again(

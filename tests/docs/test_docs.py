@@ -32,7 +32,14 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "examples" / "README.md",
 ]
-RUN = ["README.md", "docs/tutorial.md", "docs/python.md", "docs/housekeeping.md"]
+RUN = [
+    "README.md",
+    "docs/addresses.md",
+    "docs/tutorial.md",
+    "docs/python.md",
+    "docs/housekeeping.md",
+    "docs/sql.md",
+]
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -90,6 +97,21 @@ def test_every_public_name_is_documented() -> None:
 
 def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() -> None:
     from pipeledger.model.address import Address
+    from pipeledger.model.address_view import AddressUse, AddressView, ColumnSpan
+    from pipeledger.model.completeness import CompleteView, UpstreamMark
+    from pipeledger.model.impact import AffectedPipeline, Consumer, ImpactView
+    from pipeledger.model.lineage_views import (
+        ColumnLineageEdge,
+        ColumnLineageView,
+        ColumnNode,
+        ColumnOf,
+        Cycle,
+        CyclesView,
+        LineageEdge,
+        LineageNode,
+        LineageView,
+        PathView,
+    )
     from pipeledger.model.pipeline import PipelineRef
     from pipeledger.model.report import DatasetUse, RunError
     from pipeledger.model.state import State
@@ -97,14 +119,12 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
     from pipeledger.model.tree import ExecutionTree
     from pipeledger.model.views import (
         ExecutionView,
-        LineageEdge,
-        LineageNode,
-        LineageView,
         PipelineView,
         WatermarkMove,
         WatermarkView,
         WindowView,
     )
+    from pipeledger.store.read.addresses import FoundAddress
 
     ref, key = PipelineRef("p"), __import__("uuid").uuid4()
     address = Address("file", "/a")
@@ -112,6 +132,8 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
         key, ref, "t", State.FAILED, started_at=now(), ended_at=now(), window=WindowView("1", "2"),
         error=RunError("E", "m"), inputs=(DatasetUse(address),), outputs=(DatasetUse(address),),
     )  # fmt: skip
+    column = ColumnOf(address, "c")
+    mark = UpstreamMark(ref, "", now(), 1, address, now(), run)
     printed = [
         run.to_json(),
         ExecutionTree(run, (ExecutionTree(run),)).to_json(),
@@ -119,12 +141,37 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
         WatermarkView(
             ref, "", "1", "integer", 0, now(), (run,), (run,), WindowView("1", "2")
         ).to_json(),
+        FoundAddress(address, (address,), 1, 1).to_json(),
+        AddressView(
+            address,
+            (address,),
+            (ColumnSpan("a", "text", 1, now(), None, now(), address),),
+            (AddressUse(ref, ("declared",), now(), now()),),
+            (),
+            run,
+        ).to_json(),
         WatermarkMove(ref, "", 0, "set", "1", "2", key, "r", now()).to_json(),
         LineageView(
             address,
             "upstream",
             (LineageNode(address, 1),),
             (LineageEdge(address, address, (ref,)),),
+        ).to_json(),
+        ColumnLineageView(
+            column,
+            "upstream",
+            (ColumnNode(column, 1),),
+            (ColumnLineageEdge(column, column, ("direct",), (ref,)),),
+        ).to_json(),
+        PathView(address, address, ()).to_json(),
+        CyclesView((Cycle(1, (address,), (address,)),)).to_json(),
+        CompleteView(address, (mark,), (ref,), (mark,), 1).to_json(),
+        ImpactView(
+            run,
+            (address,),
+            (Consumer(run, 1, address),),
+            (LineageNode(address, 1),),
+            (AffectedPipeline(ref, 1, address),),
         ).to_json(),
     ]
     documented = {

@@ -20,8 +20,9 @@ from pipeledger.housekeeping.roles import HOUSEKEEPER, RECORDER, sql
 from pipeledger.housekeeping.verify import mend, verify
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidName, PipeledgerError
+from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, LineageReport
+from pipeledger.model.report import Counts, DatasetUse, ExecutionReport
 from pipeledger.model.state import State
 from pipeledger.recording.port import WindowRequest
 from pipeledger.recording.sql import SqlRecorder

@@ -108,7 +108,8 @@ def test_several_upgrades_at_once_do_no_harm(empty_database_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(results, key=str) == sorted([(None, "0001")] + [("0001", "0001")] * 3, key=str)
+    newest = sqlite_schema.REVISION
+    assert sorted(results, key=str) == sorted([(None, newest)] + [(newest, newest)] * 3, key=str)
 
 
 def test_the_generated_sqlite_statements_are_those_of_the_tables() -> None:
@@ -270,8 +271,9 @@ def test_the_next_revision_is_written_from_the_tables(
     )
     assert done.returncode == 0, done.stderr
     name = done.stdout.split()[-1]
-    assert name == "0002_add_owner_to_namespace.py"
+    assert name == f"{int(sqlite_schema.REVISION) + 1:04d}_add_owner_to_namespace.py"
+    number = name.partition("_")[0]
     text_written = (tmp_path / "pipeledger_migrations" / "versions" / name).read_text()
-    assert 'revision = "0002"' in text_written or "revision = '0002'" in text_written
+    assert f'revision = "{number}"' in text_written or f"revision = '{number}'" in text_written
     assert "owner" in text_written and "drop_table" not in text_written
     assert "owner TEXT" in (tmp_path / "sqlite_schema.py").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -171,6 +172,36 @@ def test_a_fork_while_another_thread_is_inside_a_call_leaves_the_child_free(
     if pid == 0:
         os._exit(1 if ledger._guard._lane.lock.locked() else 0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_calls_share_a_thread_that_is_gone_before_a_fork_and_with_its_ledger(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    others = set(threading.enumerate())
+
+    def callers() -> set[threading.Thread]:
+        return {t for t in threading.enumerate() if t.name == "pipeledger-call"} - others
+
+    ledger = Ledger(postgres_url, settings=settings(tmp_path))
+    with ledger.execution("before"):
+        (kept,) = callers()
+    assert callers() == {kept}
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(callers()))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert not kept.is_alive()
+    with ledger.execution("after"):
+        (other,) = callers()
+    ledger.close()
+    other.join(20)
+    with ledger.execution("once more"):
+        (last,) = callers()
+    del ledger
+    gc.collect()
+    last.join(20)
+    assert not other.is_alive() and not last.is_alive()
+    assert count(postgres_url) == (3, 3)
 
 
 def test_many_threads_share_one_ledger(database_url: str, tmp_path: Path) -> None:

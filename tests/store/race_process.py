@@ -1,6 +1,6 @@
 """One process of a race: it connects, says that it is ready, and begins when it is told to.
 
-    python race_process.py add_leaves|relink|finish_windows|register URL NUMBER
+    python race_process.py add_leaves|relink|finish_windows|register|edges|aliases URL NUMBER
 
 The work is on standard input after the line ``go``; ``done`` on standard output ends it.
 """
@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID, uuid5
 
 from pipeledger.model.address import Address
+from pipeledger.model.lineage import DatasetReport, LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
-from pipeledger.model.report import ExecutionReport, LineageReport
+from pipeledger.model.report import ExecutionReport
 from pipeledger.model.state import State
 from pipeledger.model.watermark import Window
 from pipeledger.recording.sql import SqlRecorder
@@ -66,6 +67,30 @@ def register(recorder: SqlRecorder, number: int, work: list[int]) -> None:
             ExecutionReport(key("run", number), AT, pipeline=load, state=State.RUNNING),
         ]
     )
+
+
+def table(number: int) -> Address:
+    return Address("postgres://dwh:5432", f"shop.public.t{number % 12}")
+
+
+def edges(recorder: SqlRecorder, number: int, work: list[int]) -> None:
+    """Declarations that replace each other, and observations, over the same dozen of addresses."""
+    for step in work:
+        here, ref = number * 7 + step * (number + 2), PipelineRef(f"p{number % 3}")
+        moved = tuple((table(here + i), table(here + i + 1 + step % 3)) for i in range(3))
+        at = AT + timedelta(minutes=step)
+        recorder.record([LineageReport(ref, at, moved, observed=number % 2 == 1)])
+
+
+def aliases(recorder: SqlRecorder, number: int, work: list[int]) -> None:
+    """Names that become the same data, and some that cease to be."""
+    for step in work:
+        other = Address("default", f"n{(number + step) % 5}")
+        at, own = AT + timedelta(minutes=step), table(number * 5 + step)
+        if step % 3:
+            recorder.record([DatasetReport(own, at, aliases=(other,))])
+        else:
+            recorder.record([DatasetReport(own, at, not_aliases=(other,))])
 
 
 def main() -> None:

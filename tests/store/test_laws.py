@@ -10,21 +10,15 @@ from drawn_reports import PIPELINES, declarations, executions, lineages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_snapshot import of_database, of_model
+from whole_ledger import emptied
 
 from pipeledger.model.errors import InvalidWatermark, UnknownPipeline
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.recording.port import WindowRequest
 from pipeledger.recording.sql import SqlRecorder
 from pipeledger.store.database import Database
-from pipeledger.store.statement import Statement
 from pipeledger.testing import ModelRecorder
 
-TABLES = (
-    "pipeline_execution_input", "pipeline_execution_output", "pipeline_execution_closure",
-    "address_lineage", "watermark_history", "watermark", "pipeline_dependency",
-    "pipeline_configuration", "pipeline_daily", "pipeline_execution", "pipeline", "pipeline_type", "address",
-    "address_type", "namespace",
-)  # fmt: skip
 EXAMPLES = settings(
     max_examples=100,
     deadline=None,
@@ -37,23 +31,6 @@ def recorder(database_url: str) -> Iterator[SqlRecorder]:
     made = SqlRecorder(Database.parse(database_url))
     yield made
     made.close()
-
-
-def emptied(recorder: SqlRecorder) -> SqlRecorder:
-    """The same recorder over a ledger without a row: an example of its own."""
-    recorder.watermark(PipelineRef("nothing"))
-    connection = recorder._connection
-    assert connection is not None
-    connection.begin()
-    if connection.is_sqlite:
-        connection.run(Statement("UPDATE pipeline_execution SET parent_id = NULL"), {})
-        for table in TABLES:
-            connection.run(Statement(f"DELETE FROM {table}"), {})
-    else:
-        connection.run(Statement(f"TRUNCATE {', '.join(TABLES)}"), {})
-    connection.commit()
-    recorder._names.forget()
-    return recorder
 
 
 def snapshot(recorder: SqlRecorder) -> dict[str, Any]:
@@ -160,8 +137,9 @@ def test_the_history_of_a_watermark_ends_at_the_watermark_and_never_goes_back(
         values = [history[0][3], *(move[4] for move in history)]
         assert [move[3] for move in history] == values[:-1]
         assert found["watermarks"][key][0] == values[-1]  # type: ignore[index]
-        keys = [move[2] for move in history]
-        assert len(keys) == len(set(keys)), "a success moved the watermark twice"
+        # Once to each end: a stated bound that comes after a derived one gives a run another end.
+        moved = [(move[2], move[4]) for move in history]
+        assert len(moved) == len(set(moved)), "a success moved the watermark twice"
 
 
 @EXAMPLES

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the process beside the test
 
 from race_process import AT, DEPTH, ROOTS, key
 
+from pipeledger.housekeeping.verify import verify
 from pipeledger.model.report import ExecutionReport
 from pipeledger.recording.sql import SqlRecorder
 from pipeledger.store.database import Database
@@ -115,3 +116,18 @@ def test_processes_that_register_the_same_new_things_all_get_one_row(database_ur
         "pipeline_execution": 32,
     }.items():
         assert rows(database_url, f"SELECT count(*) FROM {table}") == [(count,)], table
+
+
+def test_lineage_and_aliases_that_change_at_once_leave_every_law_whole(database_url: str) -> None:
+    race(
+        database_url,
+        *(("edges", range(20)) for _ in range(4)),
+        *(("aliases", range(20)) for _ in range(2)),
+    )
+    assert verify(Database.parse(database_url)) == []
+    assert rows(database_url, "SELECT is_behind FROM address_lineage_closure_state") in (
+        [(False,)],
+        [(0,)],
+    )
+    (held,) = rows(database_url, "SELECT count(*) FROM lineage_edge WHERE origin = 'observed'")
+    assert held[0] > 20

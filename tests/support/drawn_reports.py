@@ -8,14 +8,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from pipeledger.model.address import Address
+from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport, Threshold
-from pipeledger.model.report import (
-    Counts,
-    DatasetUse,
-    ExecutionReport,
-    LineageReport,
-    RunError,
-)
+from pipeledger.model.report import Counts, DatasetUse, ExecutionReport, RunError
 from pipeledger.model.state import Authority, State
 from pipeledger.model.watermark import Window
 

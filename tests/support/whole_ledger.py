@@ -8,7 +8,8 @@ from pipeledger.store.statement import Statement
 
 TABLES = (
     "pipeline_execution_input", "pipeline_execution_output", "pipeline_execution_closure",
-    "address_lineage", "watermark_history", "watermark", "pipeline_dependency",
+    "lineage_edge", "lineage_column_edge", "pipeline_address", "address_column", "address_alias",
+    "address_lineage_closure", "address_lineage_closure_state", "watermark_history", "watermark", "pipeline_dependency",
     "pipeline_configuration", "pipeline_daily", "pipeline_execution", "pipeline", "pipeline_type",
     "address", "address_type", "namespace",
 )  # fmt: skip

@@ -16,6 +16,7 @@ CORE = ROOT / "core" / "pipeledger"
 # Each room may import the ones before it, and nothing after it.
 LAYERS = [
     {"model"},
+    {"sql"},
     {"store"},
     {"recording", "lineage", "housekeeping", "settings", "testing"},
     {"execution", "ledger", "tracking", "logs"},

@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-TASK_FIELDS = (
-    "task_id",
-    "map_index",
-    "try_number",
-    "state",
-    "start_date",
-    "end_date",
-    "hostname",
-    "operator",
-    "queue",
-    "pool",
-)
+from pipeledger_airflow.states import plain
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """One try as Airflow's own database has it, copied; ``state`` is Airflow's word."""
+class TaskRow(NamedTuple):
+    """One try as Airflow's own database has it, copied; ``state`` is Airflow's word.
+
+    Times without a zone are in UTC. A tuple, because a scheduler's hook makes one for each try.
+    """
 
     task_id: str
     map_index: int
@@ -41,6 +33,9 @@ class TaskRow:
     operator: str | None
     queue: str | None
     pool: str | None
+
+
+TASK_FIELDS = TaskRow._fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,66 +244,74 @@ def session_of(row: object) -> Any | None:
 def current_tasks(dag_run: Any, session: Any) -> list[TaskRow]:
     """The current try of every task instance of the run, changes that are not flushed included.
 
-    Columns are selected, not objects, so nothing enters Airflow's session and no pickled
+    Columns of the table are selected, not objects, so nothing enters Airflow's session and no pickled
     ``executor_config`` is loaded; what the scheduler has changed in memory is laid over it.
     """
     from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import select
 
-    columns = [getattr(TaskInstance, name) for name in TASK_FIELDS]
-    with session.no_autoflush:
-        rows = session.execute(
-            select(*columns).where(
-                TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id
-            )
-        ).all()
-        found = {(row[0], row[1]): _task_row(row) for row in rows}
-        for changed in [*session.dirty, *session.new]:
-            if (
-                isinstance(changed, TaskInstance)
-                and changed.dag_id == dag_run.dag_id
-                and changed.run_id == dag_run.run_id
-            ):
-                row = _task_row([getattr(changed, name) for name in TASK_FIELDS])
-                found[row.task_id, row.map_index] = row
+    found = {(row.task_id, row.map_index): row for row in _rows_of(TaskInstance, dag_run, session)}
+    for changed in [*session.dirty, *session.new]:
+        if (
+            isinstance(changed, TaskInstance)
+            and changed.dag_id == dag_run.dag_id
+            and changed.run_id == dag_run.run_id
+        ):
+            row = _task_row([getattr(changed, name) for name in TASK_FIELDS])
+            found[row.task_id, row.map_index] = row
     return list(found.values())
 
 
 def earlier_tries(dag_run: Any, session: Any) -> list[TaskRow]:
-    """The tries of the run that are over, from Airflow's history."""
-    from airflow.models.taskinstancehistory import TaskInstanceHistory
-    from sqlalchemy import select
+    """The tries of the run that are over, from Airflow's history.
 
-    columns = [getattr(TaskInstanceHistory, name) for name in TASK_FIELDS]
-    with session.no_autoflush:
-        rows = session.execute(
-            select(*columns).where(
-                TaskInstanceHistory.dag_id == dag_run.dag_id,
-                TaskInstanceHistory.run_id == dag_run.run_id,
-            )
-        ).all()
-    return [_task_row(row) for row in rows]
+    It holds none of a run that was not cleared and whose tries are all first ones.
+    """
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+
+    return _rows_of(TaskInstanceHistory, dag_run, session)
+
+
+def _rows_of(model: Any, dag_run: Any, session: Any) -> list[TaskRow]:
+    """The run's rows in a table. Through the session's connection: as objects' columns, by a query
+    that is made anew, they cost a scheduler three times as much (seen)."""
+    of_run = {"of_dag": dag_run.dag_id, "of_run": dag_run.run_id}
+    return [_task_row(row) for row in session.connection().execute(_rows_query(model), of_run)]
+
+
+@cache
+def _rows_query(model: Any) -> Any:
+    from sqlalchemy import DateTime, bindparam, select, type_coerce
+
+    table = model.__table__
+
+    def column(name: str) -> Any:
+        # Airflow's own type would put a time zone written in Python on each time.
+        is_time = name.endswith("_date")
+        return type_coerce(table.c[name], DateTime(timezone=True)) if is_time else table.c[name]
+
+    return select(*map(column, TASK_FIELDS)).where(
+        table.c.dag_id == bindparam("of_dag"), table.c.run_id == bindparam("of_run")
+    )
 
 
 def row_of(task_instance: Any, word: str) -> TaskRow:
     """One row of Airflow's database, copied from the object, with the state it is being given."""
     row = _task_row([getattr(task_instance, name) for name in TASK_FIELDS])
-    return row if row.state == "up_for_retry" else replace(row, state=word)
+    return row if row.state == "up_for_retry" else row._replace(state=word)
 
 
 def _task_row(values: Any) -> TaskRow:
     task_id, map_index, try_number, state, *rest = values
-    state = None if state is None else str(getattr(state, "value", state))
-    return TaskRow(task_id, map_index, try_number, state, *rest)
+    return TaskRow(task_id, map_index, try_number, None if state is None else plain(state), *rest)
 
 
-def tags_of(dag_id: str, session: Any) -> frozenset[str]:
-    """The DAG's tags where only its id is at hand (hooks for tasks in the API server)."""
-    from airflow.models.dag import DagTag
-    from sqlalchemy import select
+def stored_dag(dag_id: str, session: Any) -> Any | None:
+    """The DAG as it is stored, where only its id is at hand (hooks for tasks in the API server)."""
+    from airflow.models.serialized_dag import SerializedDagModel
 
     with session.no_autoflush:
-        return frozenset(session.scalars(select(DagTag.name).where(DagTag.dag_id == dag_id)).all())
+        stored = SerializedDagModel.get(dag_id, session=session)
+    return None if stored is None else stored.dag
 
 
 def dag_version(dag_run: Any, session: Any) -> DagVersionRow | None:
@@ -327,6 +330,43 @@ def dag_version(dag_run: Any, session: Any) -> DagVersionRow | None:
     with session.no_autoflush:
         row = session.execute(query.order_by(DagVersion.version_number.desc()).limit(1)).first()
     return None if row is None else DagVersionRow(row[0], row[1])
+
+
+class BackfillRow(NamedTuple):
+    """A backfill as Airflow's own database has it."""
+
+    created_at: datetime
+    from_date: datetime
+    to_date: datetime
+    reprocess_behavior: str
+    max_active_runs: int
+    triggering_user_name: str | None
+
+
+def backfill(backfill_id: int, session: Any) -> BackfillRow | None:
+    """The backfill with this id."""
+    from airflow.models.backfill import Backfill
+    from sqlalchemy import select
+
+    columns = [getattr(Backfill, name) for name in BackfillRow._fields]
+    with session.no_autoflush:
+        row = session.execute(select(*columns).where(Backfill.id == backfill_id)).first()
+    return None if row is None else BackfillRow(*row)
+
+
+def runs_of_backfill(backfill_id: int, session: Any) -> list[tuple[str, datetime | None]]:
+    """(state, end) of the backfill's DAG runs, changes that are not flushed included."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    columns = (DagRun.id, DagRun._state, DagRun.end_date)
+    with session.no_autoflush:
+        rows = session.execute(select(*columns).where(DagRun.backfill_id == backfill_id)).all()
+    found = {number: (plain(state), ended) for number, state, ended in rows}
+    for changed in session.dirty:
+        if isinstance(changed, DagRun) and changed.id in found:
+            found[changed.id] = plain(changed.state), changed.end_date
+    return list(found.values())
 
 
 def consumed_events(dag_run: Any) -> list[dict[str, Any]]:

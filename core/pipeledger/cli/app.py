@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from pipeledger.cli import db, lineage, names, pipelines, prune, reap, runs, spool, watermark
+from pipeledger.cli import (
+    addresses,
+    db,
+    lineage,
+    names,
+    pipelines,
+    prune,
+    reach,
+    reap,
+    runs,
+    spool,
+    sql,
+    watermark,
+)
 from pipeledger.cli.context import Context
 from pipeledger.model.errors import PipeledgerError
 
@@ -29,9 +42,16 @@ app.command("runs")(runs.list_runs)
 app.command("run")(runs.show_run)
 app.add_typer(watermark.app, name="watermark")
 app.command("lineage")(lineage.show_lineage)
+app.command("path")(lineage.show_path)
+app.command("cycles")(lineage.list_cycles)
+app.command("ends")(lineage.list_ends)
+app.command("complete")(reach.show_complete)
+app.command("impact")(reach.show_impact)
+app.add_typer(addresses.app, name="addresses")
 app.add_typer(db.app, name="db")
 app.add_typer(spool.app, name="spool")
 app.add_typer(names.app, name="names")
+app.command("sql")(sql.show_sql)
 app.command("reap")(reap.reap)
 app.command("prune")(prune.prune)
 

@@ -92,7 +92,8 @@ def check(
             print(
                 f"computed again: the closure of {repaired.trees} tree(s) of runs,"
                 f" {repaired.watermarks} shown watermark(s), the dependencies of"
-                f" {repaired.dependencies} pipeline(s)"
+                f" {repaired.dependencies} pipeline(s), what stands for {repaired.standing} address(es)"
+                f" or edge(s), {repaired.address_closures} closure(s) of addresses"
             )
         for line in differences:
             print(line)

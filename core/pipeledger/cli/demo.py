@@ -9,9 +9,10 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from pipeledger.cli import render
+from pipeledger.cli import lineage_screen, reach_screen, render
 from pipeledger.execution import Execution
 from pipeledger.ledger import Ledger
+from pipeledger.lineage.complete import complete_up_to
 from pipeledger.lineage.walk import upstream
 from pipeledger.settings import Settings
 
@@ -148,7 +149,10 @@ def run() -> None:
     )
 
     console.print(render.heading("Where the report comes from"))
-    console.print(render.lineage(upstream(reader, job.last_address)))
+    console.print(lineage_screen.lineage(upstream(reader, job.last_address)))
+
+    console.print(render.heading("Up to when the report is complete, and who holds it back"))
+    console.print(reach_screen.complete(complete_up_to(reader, job.last_address)))
 
     console.print(render.heading("Go on with it"))
     failed = tree.children[0].execution
@@ -157,6 +161,8 @@ def run() -> None:
     print(f"  pipeledger run {render.short(failed.run_key)}")
     print("  pipeledger watermark history nightly.load_flights")
     print("  pipeledger lineage stations --downstream")
+    print("  pipeledger complete delays")
+    print(f"  pipeledger impact {render.short(failed.run_key)}")
     print()
     print(
         "In a checkout of the source, `make demo` does this with a real Airflow and a real Dagster."

@@ -31,21 +31,26 @@ def prune(
     stay. Safe while runs are recorded; stopping it loses nothing.
     """
     from pipeledger.housekeeping import duration
+    from pipeledger.housekeeping.address_closure import refresh
     from pipeledger.housekeeping.prune import prune as delete
     from pipeledger.store.database import Database
 
+    database = Database.parse(Context.of(context).url)
     done = delete(
-        Database.parse(Context.of(context).url),
+        database,
         older_than=duration.parse(older_than, "--older-than"),
         keep_last=keep_last,
         batch=batch,
         dry_run=dry_run,
     )
+    is_rebuilt = not dry_run and refresh(database)
     if as_json:
-        print_json({"dry_run": dry_run, **done.to_json()})
+        print_json({"dry_run": dry_run, **done.to_json(), "address_closure_rebuilt": is_rebuilt})
         return
     verb = "would be deleted" if dry_run else "deleted"
     print(
         f"{done.executions} run(s) in {done.trees} tree(s) {verb};"
         f" {done.kept_trees} old tree(s) stay"
     )
+    if is_rebuilt:
+        print("the closure of addresses (address_lineage_closure) was behind and is built again")

@@ -12,18 +12,15 @@ from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from pipeledger.cli import figures
 from pipeledger.cli.columns import Column, Columns, Row
-from pipeledger.model.address import Address
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.model.report import DatasetUse
 from pipeledger.model.state import State
 from pipeledger.model.tree import ExecutionTree
 from pipeledger.model.views import (
     ExecutionView,
-    LineageView,
     Page,
     PipelineView,
     WatermarkMove,
@@ -506,65 +503,6 @@ def watermark_changes(
         for name, before, after, taken in changes
     ]
     return Columns(columns, rows)
-
-
-# Lineage
-
-
-def lineage(view: LineageView) -> RenderableType:
-    """What an address is made from (or goes into), as a tree; an address seen before is not repeated."""
-    upstream = view.direction == "upstream"
-    near: dict[Address, list[tuple[Address, tuple[PipelineRef, ...]]]] = {}
-    for edge in view.edges:
-        here, there = (edge.target, edge.source) if upstream else (edge.source, edge.target)
-        near.setdefault(here, []).append((there, edge.pipelines))
-    depths = {node.address: node.depth for node in view.nodes}
-    frontier = set(view.frontier)
-    root = Tree(_address(view.address, "bold"), guide_style="dim")
-    seen = {view.address}
-    level: list[tuple[Address, Tree]] = [(view.address, root)]
-    # Breadth first, so that an address hangs where it is nearest.
-    while level:
-        following: list[tuple[Address, Tree]] = []
-        for here, branch in level:
-            for there, owners in sorted(near.get(here, ()), key=lambda pair: pair[0].key):
-                label = _address(there)
-                label.append("  by ", "dim")
-                label.append(", ".join(str(p) for p in owners), "cyan")
-                if there in seen or depths.get(there, 0) <= depths.get(here, 0):
-                    label.append("  (shown elsewhere)", "dim")
-                    branch.add(label)
-                    continue
-                seen.add(there)
-                if there in frontier:
-                    label.append("  …", "yellow")
-                following.append((there, branch.add(label)))
-        level = following
-    title = Text("upstream of" if upstream else "downstream of", "dim")
-    parts: list[RenderableType] = [title, root]
-    if not view.nodes:
-        parts.append(
-            Text("nothing" if view.partial is None else "nothing within the limits", "dim")
-        )
-    if view.partial is not None:
-        parts.append(
-            Text(
-                f"cut: {view.partial}; there is more beyond {len(view.frontier)} address(es)",
-                "yellow",
-            )
-        )
-    return Group(*parts)
-
-
-def _address(address: Address, style: str = "") -> Text:
-    """The name, then the store it lies in, the folders of a file left out."""
-    text = Text(address.name, style, no_wrap=True, overflow="ellipsis")
-    space = address.namespace
-    scheme, separator, rest = space.partition("://")
-    if separator and rest.count("/") > 1:
-        space = f"{scheme}://…/{rest.rpartition('/')[2]}"
-    text.append(f"  {space}", "dim")
-    return text
 
 
 # Spool

@@ -17,7 +17,7 @@ _AGE = re.compile(r"(\d{1,6})\s*([smhdw])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def since_of(text: str) -> datetime:
+def since_of(text: str, option: str = "--since") -> datetime:
     """The moment that ``2h``, ``3d``, a date or a time means; without a zone it is UTC.
 
     Raises InvalidInput.
@@ -30,7 +30,7 @@ def since_of(text: str) -> datetime:
         return times.as_utc(moment if moment.tzinfo else moment.replace(tzinfo=times.UTC))
     except (ValueError, OverflowError):
         raise InvalidInput(
-            f"--since {text[:60]!r} is no time: expected 30m, 2h, 3d, 2013-01-05 or 2013-01-05T06:00:00Z"
+            f"{option} {text[:60]!r} is no time: expected 30m, 2h, 3d, 2013-01-05 or 2013-01-05T06:00:00Z"
         ) from None
 
 

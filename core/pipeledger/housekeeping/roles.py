@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from pipeledger.model.errors import InvalidName
+from pipeledger.store import views
 from pipeledger.store.tables import metadata
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,40}\Z", re.ASCII)
@@ -26,8 +27,14 @@ RECORDER: dict[str, tuple[str, ...]] = {
     "watermark": (INSERT, UPDATE),
     "watermark_history": (INSERT,),
     "address_type": (INSERT,),
-    "address": (INSERT,),
-    "address_lineage": (INSERT, DELETE),
+    "address": (INSERT, UPDATE),
+    "address_alias": (INSERT, UPDATE),
+    "address_column": (INSERT, UPDATE, DELETE),
+    "lineage_edge": (INSERT, UPDATE, DELETE),
+    "lineage_column_edge": (INSERT, UPDATE, DELETE),
+    "pipeline_address": (INSERT, UPDATE, DELETE),
+    "address_lineage_closure": (INSERT, UPDATE, DELETE),
+    "address_lineage_closure_state": (INSERT, UPDATE),
     "pipeline_daily": (),
 }
 """What recording writes, beside reading everything. Nobody who records can delete a run or a watermark."""
@@ -40,6 +47,8 @@ HOUSEKEEPER: dict[str, tuple[str, ...]] = {
     "pipeline_daily": (INSERT, UPDATE),
 }
 """What `prune`, `names rule` and `db check --repair` write more than a recorder."""
+
+_READ = [*metadata.tables, *views.POSTGRESQL, "alembic_version"]
 
 
 def sql(prefix: str = "pipeledger", schema: str = "public") -> str:
@@ -66,7 +75,7 @@ def sql(prefix: str = "pipeledger", schema: str = "public") -> str:
         "",
         f"-- {reader}: reads everything (the command line, dashboards).",
         f"GRANT USAGE ON SCHEMA {schema} TO {reader};",
-        f"GRANT SELECT ON {_tables(schema, [*metadata.tables, 'alembic_version'])} TO {reader};",
+        f"GRANT SELECT ON {_tables(schema, _READ)} TO {reader};",
         "",
         f"-- {recorder}: reads, and writes what recording writes; it cannot delete a run or a watermark.",
         f"GRANT {reader} TO {recorder};",
@@ -80,6 +89,7 @@ def sql(prefix: str = "pipeledger", schema: str = "public") -> str:
         f"-- {migrator}: owns the tables, for `pipeledger db upgrade`.",
         f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {migrator};",
         *(f"ALTER TABLE {schema}.{table} OWNER TO {migrator};" for table in metadata.tables),
+        *(f"ALTER VIEW {schema}.{view} OWNER TO {migrator};" for view in views.POSTGRESQL),
         f"ALTER TABLE {schema}.alembic_version OWNER TO {migrator};",
     ]
     return "\n".join(lines) + "\n"

@@ -6,23 +6,28 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from pipeledger.housekeeping import address_closure
 from pipeledger.housekeeping.session import in_transaction, session
+from pipeledger.model import times
 from pipeledger.store import repair
 from pipeledger.store.database import Connection, Database
-from pipeledger.store.read import laws
+from pipeledger.store.read import laws, lineage_laws
 from pipeledger.store.read.engine import engine_for, translated, verify_schema
-from pipeledger.store.read.laws import Broken
+from pipeledger.store.read.question import Broken
 
 PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """How many were computed again: trees of the closure, watermarks of pipelines, dependencies."""
+    """How many were computed again: trees of the closure, watermarks of pipelines, dependencies, which
+    address stands for which, and (0 or 1) the closure of addresses."""
 
     trees: int = 0
     watermarks: int = 0
     dependencies: int = 0
+    standing: int = 0
+    address_closures: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,7 +49,19 @@ def mend(database: Database) -> Repaired:
     with session(database) as connection:
         trees = _mend_closure(connection)
         watermarks, dependencies = _mend_pipelines(connection)
-    return Repaired(trees, watermarks, dependencies)
+        now = times.now()
+        standing = in_transaction(connection, partial(repair.restore_standing, now=now))
+    closures = _mend_address_closure(database)
+    return Repaired(trees, watermarks, dependencies, standing, closures)
+
+
+def _mend_address_closure(database: Database) -> int:
+    laws_of_it = {question.check for question in lineage_laws.CLOSURE}
+    if laws_of_it & {fault.check for fault in verify(database)}:
+        with session(database) as connection:
+            address_closure.rebuild(connection, times.now())
+        return 1
+    return int(address_closure.refresh(database))
 
 
 def _mend_closure(connection: Connection) -> int:

@@ -6,8 +6,10 @@ have never met agree. The parts are chosen from what was seen to identify a run 
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from uuid import UUID, uuid5
 
 from pipeledger.model.canonical import canonical_json
@@ -24,11 +26,29 @@ def airflow_dag_run_key(deployment: str, dag_id: str, run_id: str, clear_number:
     return _key("airflow", deployment, dag_id, run_id, clear_number)
 
 
+def airflow_backfill_key(deployment: str, backfill_id: int) -> UUID:
+    """The key of the execution that a backfill's DAG runs run inside."""
+    return _key("airflow", deployment, "backfill", backfill_id)
+
+
 def airflow_task_key(
     deployment: str, dag_id: str, run_id: str, task_id: str, map_index: int, try_number: int
 ) -> UUID:
     """The key of a task try: what Airflow's own history holds unique (``ti.id`` is not stable)."""
     return _key("airflow", deployment, dag_id, run_id, task_id, map_index, try_number)
+
+
+def airflow_task_keys(deployment: str, dag_id: str, run_id: str) -> Callable[[str, int, int], UUID]:
+    """``airflow_task_key`` for the tasks of one DAG run, with what they share hashed once."""
+    shared = canonical_json(["airflow", deployment, dag_id, run_id])[:-1]
+    begun = hashlib.sha1(NAMESPACE.bytes + shared.encode("ascii"), usedforsecurity=False)
+
+    def key(task_id: str, map_index: int, try_number: int) -> UUID:
+        whole = begun.copy()
+        whole.update(f",{canonical_json(task_id)},{map_index},{try_number}]".encode("ascii"))
+        return UUID(bytes=whole.digest()[:16], version=5)
+
+    return key
 
 
 def dagster_run_key(run_id: str) -> UUID:

@@ -131,6 +131,11 @@ class PipelineReport:
 
     content_hash = configuration_hash
 
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What this declares, so that a later one of the same subject replaces it."""
+        return ("pipeline", self.pipeline)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "report": "pipeline",

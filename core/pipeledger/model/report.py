@@ -14,8 +14,9 @@ from uuid import UUID
 
 from pipeledger.model import times
 from pipeledger.model.address import Address
-from pipeledger.model.canonical import canonical_json, content_hash
+from pipeledger.model.canonical import canonical_json
 from pipeledger.model.errors import InvalidReport
+from pipeledger.model.lineage import DatasetReport, LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.redaction import redact, redact_text
 from pipeledger.model.state import Authority, State
@@ -276,50 +277,17 @@ def _is_surely_short(value: dict[str, Any]) -> bool:
     return size * 12 <= MAX_JSON  # twelve: a character outside the first plane, as two escapes
 
 
-@dataclass(frozen=True, slots=True)
-class LineageReport:
-    """The edges (source, target) that a pipeline declares, whole: earlier ones of it are replaced."""
-
-    pipeline: PipelineRef
-    occurred_at: datetime
-    edges: tuple[tuple[Address, Address], ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "occurred_at", times.as_utc(self.occurred_at, "occurred_at"))
-        unique = dict.fromkeys(self.edges)
-        object.__setattr__(self, "edges", tuple(sorted(unique, key=lambda e: (e[0].key, e[1].key))))
-
-    @property
-    def content_hash(self) -> str:
-        """sha256 of the edges' canonical JSON."""
-        return content_hash([[list(source.key), list(target.key)] for source, target in self.edges])
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "report": "lineage",
-            "pipeline": [self.pipeline.namespace, self.pipeline.name],
-            "occurred_at": times.isoformat(self.occurred_at),
-            "edges": [[source.to_json(), target.to_json()] for source, target in self.edges],
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> LineageReport:
-        return cls(
-            pipeline=PipelineRef(data["pipeline"][1], data["pipeline"][0]),
-            occurred_at=times.parse(data["occurred_at"], "occurred_at"),
-            edges=tuple((Address.from_json(s), Address.from_json(t)) for s, t in data["edges"]),
-        )
-
-
-Report = ExecutionReport | PipelineReport | LineageReport
+Report = ExecutionReport | PipelineReport | LineageReport | DatasetReport
+Declaration = PipelineReport | LineageReport | DatasetReport
 
 
 def report_from_json(data: Mapping[str, Any]) -> Report:
     """The report that ``to_json`` wrote. Raises InvalidReport for anything else."""
-    kinds: dict[str, type[ExecutionReport] | type[PipelineReport] | type[LineageReport]] = {
+    kinds: dict[str, Any] = {
         "execution": ExecutionReport,
         "pipeline": PipelineReport,
         "lineage": LineageReport,
+        "dataset": DatasetReport,
     }
     kind = kinds.get(str(data.get("report")))
     if kind is None:
@@ -327,6 +295,7 @@ def report_from_json(data: Mapping[str, Any]) -> Report:
             f"a report of kind {data.get('report')!r}; expected one of {', '.join(kinds)}"
         )
     try:
-        return kind.from_json(data)
+        report: Report = kind.from_json(data)
+        return report
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InvalidReport(f"a {data['report']} report that cannot be read: {error}") from error

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pipeledger.model import times
-from pipeledger.model.address import Address
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.model.report import Counts, DatasetUse, RunError
 from pipeledger.model.state import State
@@ -250,66 +249,6 @@ class Dependency:
     pipeline: PipelineRef
     upstream: PipelineRef
     downstream: PipelineRef
-
-
-@dataclass(frozen=True, slots=True)
-class LineageNode:
-    """An address and its least distance from the one that was asked about."""
-
-    address: Address
-    depth: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "address": str(self.address),
-            "namespace": self.address.namespace,
-            "name": self.address.name,
-            "type": self.address.type_name,
-            "group": self.address.group_name,
-            "depth": self.depth,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LineageEdge:
-    """Data flows from ``source`` to ``target``, moved by ``pipelines``."""
-
-    source: Address
-    target: Address
-    pipelines: tuple[PipelineRef, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "source": str(self.source),
-            "target": str(self.target),
-            "pipelines": [{"namespace": p.namespace, "name": p.name} for p in self.pipelines],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LineageView:
-    """What lies upstream or downstream of an address, the nearest first.
-
-    ``partial`` says why the answer is cut, None that it is whole; ``frontier`` are the addresses
-    beyond which there is more.
-    """
-
-    address: Address
-    direction: str
-    nodes: tuple[LineageNode, ...]
-    edges: tuple[LineageEdge, ...]
-    partial: str | None = None
-    frontier: tuple[Address, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "address": str(self.address),
-            "direction": self.direction,
-            "nodes": [node.to_json() for node in self.nodes],
-            "edges": [edge.to_json() for edge in self.edges],
-            "partial": self.partial,
-            "frontier": [str(address) for address in self.frontier],
-        }
 
 
 def _time(value: datetime | None) -> str | None:

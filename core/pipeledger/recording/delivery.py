@@ -6,8 +6,10 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pipeledger.model.errors import (
     InvalidDatabaseUrl,
@@ -16,8 +18,8 @@ from pipeledger.model.errors import (
     SchemaMismatch,
 )
 from pipeledger.model.report import Report
-from pipeledger.recording.port import Recorder
 from pipeledger.recording.spool import Batch, Rejected, Spool
+from pipeledger.recording.sql import SqlRecorder
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,10 @@ CHUNK = 500
 _LONGEST_PAUSE = 30.0
 _GATHER_SECONDS = 0.1
 """What a scheduler's loop appends within this time is delivered as one batch."""
+_FORK_SECONDS = 2.0
+"""The longest that a fork waits for the call that the thread is in; a batch takes a tenth of that."""
+_IDLE_SECONDS = 5.0
+"""How long the thread keeps its connection when there is nothing to deliver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,15 @@ class Delivered:
     error: str | None = None
 
 
+class Taker(Protocol):
+    """What takes reports: a recorder, as far as delivery needs one."""
+
+    def record(self, reports: Sequence[Report]) -> None: ...
+
+
 def deliver(
     spool: Spool,
-    recorder: Recorder,
+    recorder: Taker,
     *,
     only_own: bool = False,
     until: float | None = None,
@@ -61,7 +73,7 @@ def deliver(
     return Delivered(delivered, rejected)
 
 
-def _deliver_batch(batch: Batch, recorder: Recorder) -> tuple[int, int]:
+def _deliver_batch(batch: Batch, recorder: Taker) -> tuple[int, int]:
     lines = batch.reports()
     refused = [line for line in lines if isinstance(line, Rejected)]
     reports = [line for line in lines if not isinstance(line, Rejected)]
@@ -78,7 +90,7 @@ def _deliver_batch(batch: Batch, recorder: Recorder) -> tuple[int, int]:
     return len(reports) - len(refused), len(refused)
 
 
-def _record(reports: Sequence[Report], recorder: Recorder) -> list[Rejected]:
+def _record(reports: Sequence[Report], recorder: Taker) -> list[Rejected]:
     """Record a chunk; when something in it is refused, halve it until the culprit is alone."""
     try:
         recorder.record(reports)
@@ -92,19 +104,29 @@ def _record(reports: Sequence[Report], recorder: Recorder) -> list[Rejected]:
         return _record(reports[:middle], recorder) + _record(reports[middle:], recorder)
 
 
+_couriers: weakref.WeakSet[Courier] = weakref.WeakSet()
+
+
 class Courier:
     """A daemon thread that delivers the spool whenever it is woken, and again after a failure.
 
-    Started by the first ``wake``; a forked child starts its own.
+    Started by the first ``wake``; a forked child starts its own. Nothing is held open for long when
+    nothing is to be delivered, and nothing while the process forks: a child that inherits an open
+    SQLite file believes that it holds its parent's locks, and what it reads and writes in the same file is not
+    protected (seen: "file is not a database"). Where the ledger does not answer in time for that, the child
+    leaves the connection alone.
     """
 
-    def __init__(self, spool: Spool, make_recorder: Callable[[], Recorder]) -> None:
+    def __init__(self, spool: Spool, make_recorder: Callable[[], SqlRecorder]) -> None:
         self._spool = spool
         self._make_recorder = make_recorder
         self._pid = 0
         self._wanted = threading.Event()
         self._idle = threading.Event()
-        self._recorder: Recorder | None = None
+        self._recorder: SqlRecorder | None = None
+        self._between_calls = threading.Lock()
+        self._forks_alone = False
+        _couriers.add(self)
 
     def wake(self) -> None:
         if self._pid != os.getpid():
@@ -112,7 +134,8 @@ class Courier:
             # The parent's events may be locked for ever in a forked child.
             self._wanted, self._idle = threading.Event(), threading.Event()
             self._recorder = self._make_recorder()
-            arguments = (self._wanted, self._idle, self._recorder)
+            recorder = _OneCallAtATime(self._recorder, self._between_calls)
+            arguments = (self._wanted, self._idle, recorder)
             threading.Thread(
                 target=self._run, args=arguments, name="pipeledger-courier", daemon=True
             ).start()
@@ -123,10 +146,33 @@ class Courier:
         """Whether everything that was woken for has been tried within ``timeout`` seconds."""
         return self._pid != os.getpid() or self._idle.wait(timeout)
 
-    def _run(self, wanted: threading.Event, idle: threading.Event, recorder: Recorder) -> None:
+    def before_fork(self) -> None:
+        """Wait for the call under way, and close the connection until the fork is over."""
+        if self._recorder is not None and self._pid == os.getpid():
+            self._forks_alone = self._between_calls.acquire(timeout=_FORK_SECONDS)
+            if self._forks_alone:
+                self._recorder.close()
+
+    def after_fork_in_parent(self) -> None:
+        if self._forks_alone:
+            self._forks_alone = False
+            self._between_calls.release()
+
+    def after_fork_in_child(self) -> None:
+        """There is no thread, and a connection that could not be closed is the parent's."""
+        recorder, self._recorder = self._recorder, None
+        self._between_calls, self._forks_alone = threading.Lock(), False
+        if recorder is not None:
+            recorder.abandon()
+
+    def _run(
+        self, wanted: threading.Event, idle: threading.Event, recorder: _OneCallAtATime
+    ) -> None:
         pause = 1.0
         while True:
-            wanted.wait()
+            if not wanted.wait(_IDLE_SECONDS):
+                recorder.close()
+                wanted.wait()
             # Not while the hook that woke us runs on: two threads would share one interpreter lock.
             time.sleep(_GATHER_SECONDS)
             wanted.clear()
@@ -144,3 +190,41 @@ class Courier:
             wanted.wait(pause)
             wanted.set()
             pause = min(_LONGEST_PAUSE, pause * 2)
+
+
+class _OneCallAtATime:
+    """A recorder that is called, or closed, under a lock: between two calls the process may fork."""
+
+    def __init__(self, recorder: SqlRecorder, lock: threading.Lock) -> None:
+        self._recorder = recorder
+        self._lock = lock
+
+    def record(self, reports: Sequence[Report]) -> None:
+        with self._lock:
+            self._recorder.record(reports)
+
+    def close(self) -> None:
+        with self._lock:
+            self._recorder.close()
+
+
+def _before_fork() -> None:
+    for courier in list(_couriers):
+        courier.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for courier in list(_couriers):
+        courier.after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for courier in list(_couriers):
+        courier.after_fork_in_child()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

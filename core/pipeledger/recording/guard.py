@@ -1,10 +1,11 @@
 """The guard: a call to the ledger that ends in time, whatever the ledger does.
 
-On PostgreSQL a call's deadline is a joined daemon thread, since libpq's connect_timeout is whole seconds
-and knows no black holes. A call that does not come back is left behind with its connection; should it
-commit late, its key makes that harmless. SQLite keeps the deadline by itself (its busy timeout is all a
-local file can make us wait), and a thread would cost more than the recording. The first failure opens
-the breaker: for a while calls fail at once, instead of waiting again.
+On PostgreSQL a call's deadline is a daemon thread that is waited for, since libpq's connect_timeout is
+whole seconds and knows no black holes. The thread is kept for the next call (a new one for each cost as
+much as the call, seen) and ended before a fork. A call that does not come back is left behind with its
+thread and connection; should it commit late, its key makes that harmless. SQLite keeps the deadline by
+itself (its busy timeout is all a local file can make us wait), and a thread would cost more than the
+recording. The first failure opens the breaker: for a while calls fail at once, instead of waiting again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import TypeVar
+from uuid import UUID
 
 from pipeledger.model.errors import LedgerUnavailable, PipeledgerError, is_refusal
 from pipeledger.model.pipeline import PipelineRef
@@ -22,6 +25,7 @@ from pipeledger.model.report import Report
 from pipeledger.model.watermark import Watermark, Window
 from pipeledger.recording.port import Recorder, WindowRequest
 from pipeledger.recording.sql import SqlRecorder
+from pipeledger.store.said import Said
 
 T = TypeVar("T")
 BREAKER_SECONDS = 30.0
@@ -32,11 +36,39 @@ _left_behind: list[object] = []
 
 
 class _Lane:
-    """A recorder and the lock that keeps it to one thread at a time."""
+    """A recorder, the lock that keeps it to one call at a time, and the thread that calls it."""
 
     def __init__(self, recorder: SqlRecorder) -> None:
         self.recorder = recorder
         self.lock = threading.Lock()
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self, call: Callable[[], None]) -> None:
+        """Begin a call in the lane's thread, for who holds the lock. Raises if none can be started."""
+        if self._thread is None:
+            thread = threading.Thread(
+                target=_answer, args=(self._calls,), name="pipeledger-call", daemon=True
+            )
+            thread.start()
+            self._thread = thread
+        self._calls.put(call)
+
+    def rest(self) -> threading.Thread | None:
+        """Let the thread end when it has nothing more to do; the next call starts another."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._calls.put(None)
+        return thread
+
+    def __del__(self) -> None:
+        self.rest()
+
+
+def _answer(calls: SimpleQueue[Callable[[], None] | None]) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # it holds the lane, which ends this thread when nobody needs it any more
 
 
 class GuardedRecorder:
@@ -59,6 +91,11 @@ class GuardedRecorder:
 
     def watermark(self, pipeline: PipelineRef, partition_key: str = "") -> Watermark:
         return self._call(lambda r: r.watermark(pipeline, partition_key))
+
+    def said(self, run_key: UUID) -> Said | None:
+        if self.is_open:
+            raise LedgerUnavailable("the ledger failed a moment ago and is tried again later")
+        return self._call(lambda r: r.said(run_key))
 
     def open_window(self, request: WindowRequest) -> Window:
         return self._call(lambda r: r.open_window(request))
@@ -95,6 +132,7 @@ class GuardedRecorder:
         if lane.lock.acquire(blocking=False):
             try:
                 lane.recorder.close()
+                lane.rest()
             finally:
                 lane.lock.release()
 
@@ -122,33 +160,55 @@ class GuardedRecorder:
                 lane.lock.release()
         results: list[T] = []
         errors: list[BaseException] = []
+        answered = threading.Lock()
+        answered.acquire()
 
-        def run() -> None:
+        def call() -> None:
             try:
                 results.append(work(lane.recorder))
             except BaseException as error:
                 errors.append(error)
             finally:
                 lane.lock.release()
+                answered.release()
 
-        thread = threading.Thread(target=run, name="pipeledger-call", daemon=True)
         try:
-            thread.start()
+            lane.start(call)
         except BaseException as error:  # no threads left, or the interpreter is shutting down
             lane.lock.release()
             raise LedgerUnavailable(f"no thread can be started: {error}") from error
-        thread.join(max(0.0, until - time.monotonic()))
-        if thread.is_alive():
+        if not answered.acquire(timeout=max(0.0, until - time.monotonic())):
             self._lane = _Lane(self._make_recorder())
+            lane.rest()
             raise LedgerUnavailable(f"the ledger did not answer within {self._deadline} s")
         if errors:
             raise errors[0]
         return results[0]
 
+    def before_fork(self) -> None:
+        """End the thread if it is idle: a process that forks is to have none of ours."""
+        lane = self._lane
+        if lane.lock.acquire(blocking=False):
+            try:
+                thread = lane.rest()
+                if not self._in_thread:
+                    # SQLite in a child that inherits an open file believes that it holds its locks.
+                    lane.recorder.close()
+            finally:
+                lane.lock.release()
+            if thread is not None:
+                thread.join(1.0)
+
     def after_fork(self) -> None:
         """In a forked child: let go of the parent's connection and lock without touching them."""
+        self._lane.recorder.abandon()
         _left_behind.append(self._lane)
         self._lane = _Lane(self._make_recorder())
+
+
+def _before_fork() -> None:
+    for guard in list(_guards):
+        guard.before_fork()
 
 
 def _after_fork_in_child() -> None:
@@ -156,6 +216,6 @@ def _after_fork_in_child() -> None:
         guard.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 _: type[Recorder] = GuardedRecorder  # the guard is a recorder like any other

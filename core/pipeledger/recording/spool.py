@@ -26,6 +26,7 @@ from typing import Any
 from pipeledger.model.canonical import canonical_json
 from pipeledger.model.errors import PipeledgerError
 from pipeledger.model.report import Report, report_from_json
+from pipeledger.model.report_table import ReportTable, each_report
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Spool:
         _ = self.own_file
         return self._process in path.name
 
-    def append(self, reports: Sequence[Report], *, durable: bool = True) -> bool:
+    def append(self, reports: Sequence[Report | ReportTable], *, durable: bool = True) -> bool:
         """Keep reports; ``durable`` waits until they would survive a power cut.
 
         False when they were not kept, because the spool or the disk is full; that is counted and
@@ -98,7 +99,7 @@ class Spool:
         try:
             if not self._has_room(len(lines)):
                 self._drop(
-                    len(reports), f"the spool {self.folder} is full ({self._max_bytes} bytes)"
+                    _count(reports), f"the spool {self.folder} is full ({self._max_bytes} bytes)"
                 )
                 return False
             try:
@@ -112,7 +113,9 @@ class Spool:
                 self._count_dropped(0)
             return True
         except OSError as error:
-            self._drop(len(reports), f"the spool {self.folder} cannot be written: {error.strerror}")
+            self._drop(
+                _count(reports), f"the spool {self.folder} cannot be written: {error.strerror}"
+            )
             return False
 
     def _write(self, path: Path, lines: bytes, durable: bool) -> int:
@@ -275,6 +278,10 @@ class Batch:
         self.path.unlink(missing_ok=True)
 
 
+def _count(reports: Sequence[Report | ReportTable]) -> int:
+    return sum(len(r.rows) if isinstance(r, ReportTable) else 1 for r in reports)
+
+
 def _line(text: str) -> bytes:
     data = text.encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(data), data)
@@ -302,10 +309,11 @@ def _reports(path: Path) -> Iterator[Report | Rejected]:
         if data is None:
             log.warning("a torn line in %s was never acknowledged and is left out", path)
             continue
-        try:
-            yield report_from_json(data)
-        except PipeledgerError as error:
-            yield Rejected(data, str(error))
+        for each in each_report(data):
+            try:
+                yield report_from_json(each)
+            except PipeledgerError as error:
+                yield Rejected(each, str(error))
 
 
 @contextmanager

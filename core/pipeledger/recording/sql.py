@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import UUID
 
 from pipeledger.model import record as algebra
 from pipeledger.model import times
+from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidWatermark, UnknownPipeline
+from pipeledger.model.lineage import DatasetReport, LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.record import ExecutionRecord
-from pipeledger.model.report import ExecutionReport, LineageReport, Report
+from pipeledger.model.report import Declaration, ExecutionReport, Report
+from pipeledger.model.spans import OBSERVED_FOR
 from pipeledger.model.state import State
 from pipeledger.model.watermark import TEXT, Watermark, WatermarkValue, Window
 from pipeledger.recording.port import WindowRequest
-from pipeledger.store import executions, pipelines, uses, watermarks
+from pipeledger.store import (
+    address_closure,
+    datasets,
+    executions,
+    lineage,
+    pipelines,
+    uses,
+    watermarks,
+)
 from pipeledger.store.database import Connection, Database
 from pipeledger.store.executions import Saved
 from pipeledger.store.names import KnownPipeline, Names
+from pipeledger.store.said import Said, said
 from pipeledger.store.schema import open_ledger
 from pipeledger.store.unit_of_work import transact
 
@@ -29,14 +42,20 @@ T = TypeVar("T")
 class SqlRecorder:
     """Records over one connection, opened at the first call. For one thread at a time."""
 
-    def __init__(self, database: Database, timeout: float = 2.0) -> None:
+    def __init__(
+        self, database: Database, timeout: float = 2.0, observed_for: timedelta = OBSERVED_FOR
+    ) -> None:
+        """``observed_for``: how long lineage that a run observed holds after it was seen last."""
         self._database = database
         self._timeout = timeout
+        self._observed_for = observed_for
         self._connection: Connection | None = None
         self._names = Names()
 
     def record(self, reports: Sequence[Report]) -> None:
-        declarations = [r for r in reports if not isinstance(r, ExecutionReport)]
+        declarations: list[Declaration] = [r for r in reports if not isinstance(r, ExecutionReport)]
+        seen_again = self._seen_again(declarations)
+        declarations = [r for r in declarations if id(r) not in seen_again]
         if declarations:
             # In a transaction of their own: they lock pipelines, which executions lock last.
             self._transact(lambda c, again: self._declare(c, declarations))
@@ -74,6 +93,10 @@ class SqlRecorder:
             return window
 
         return self._transact(work)
+
+    def said(self, run_key: UUID) -> Said | None:
+        """What an execution has said of itself so far; None for an unknown one."""
+        return self._transact(lambda c, again: said(c, run_key))
 
     def move_watermark(
         self,
@@ -119,8 +142,10 @@ class SqlRecorder:
             connection.close()
 
     def abandon(self) -> None:
-        """Forget the connection without touching it: in a forked child it is the parent's."""
-        self._connection = None
+        """Forget the connection, unused: in a forked child it is the parent's."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.leave_behind()
         self._names = Names()
 
     def _transact(self, work: Callable[[Connection, bool], T]) -> T:
@@ -137,13 +162,44 @@ class SqlRecorder:
         self._names.keep()
         return result
 
-    def _declare(self, connection: Connection, reports: Sequence[Report]) -> None:
+    def _seen_again(self, reports: Sequence[Declaration]) -> set[int]:
+        """The ids of the reports that say nothing but that what was observed still holds: done."""
+        observed = [r for r in reports if isinstance(r, LineageReport) and r.observed]
+        if not observed:
+            return set()
+
+        def work(connection: Connection, again: bool) -> set[int]:
+            now, names = times.now(), self._names
+            return {
+                id(report)
+                for report in sorted(observed, key=lambda r: r.pipeline)
+                if lineage.extend(connection, names, report, now, self._observed_for)
+            }
+
+        return self._transact(work)
+
+    def _declare(self, connection: Connection, reports: Sequence[Declaration]) -> None:
         now = times.now()
+        facts = [r for r in reports if isinstance(r, (LineageReport, DatasetReport))]
+        schemas = [r for r in facts if isinstance(r, DatasetReport)]
+        ids: dict[tuple[str, str], int] = {}
+        if facts:
+            # First of all, and every address in one order: who creates the same ones cannot deadlock.
+            datasets.lock(connection, change=any(r.aliases or r.not_aliases for r in schemas))
+            ids = self._names.addresses(connection, _addresses(facts), now)
+        edges: set[tuple[int, int]] = set()
+        left: set[tuple[int, int]] = set()
         for report in sorted(reports, key=lambda r: r.pipeline or PipelineRef("?")):
             if isinstance(report, PipelineReport):
                 pipelines.register(connection, self._names, report, now)
             elif isinstance(report, LineageReport):
-                pipelines.declare_lineage(connection, self._names, report, now)
+                edges |= lineage.save(connection, self._names, report, ids, now, self._observed_for)
+        for dataset in sorted(schemas, key=lambda r: r.address.key):
+            datasets.save_schema(connection, dataset, ids[dataset.address.key], now)
+            renamed, were = datasets.save_aliases(connection, dataset, ids, now)
+            edges |= renamed
+            left |= were
+        address_closure.change(connection, edges, left, now)
 
     def _save(
         self, connection: Connection, records: Sequence[ExecutionRecord], *, look_first: bool
@@ -175,6 +231,14 @@ class SqlRecorder:
             watermarks.advance(
                 connection, pipeline_id, partition_key or "", kind_of_order(row.to_order), now
             )
+
+
+def _addresses(facts: Sequence[LineageReport | DatasetReport]) -> Iterator[Address]:
+    for fact in facts:
+        if isinstance(fact, LineageReport):
+            yield from lineage.addresses(fact)
+        else:
+            yield from (fact.address, *fact.aliases, *fact.not_aliases)
 
 
 def merged(reports: Sequence[ExecutionReport]) -> list[ExecutionRecord]:

@@ -149,6 +149,10 @@ def _postgresql_dsn(url: str) -> str:
     return f"postgresql://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
 
+_left_behind: list[Connection] = []
+"""Connections of a parent process, kept for ever: to collect one would be to close it."""
+
+
 class Connection:
     """One raw connection, with the few calls that the repositories need."""
 
@@ -165,6 +169,10 @@ class Connection:
 
     def close(self) -> None:
         raise NotImplementedError
+
+    def leave_behind(self) -> None:
+        """In a forked child: never touch the parent's connection again, and hold nothing of it."""
+        _left_behind.append(self)
 
     def rows(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a statement and fetch what it returns. Raises Conflict, LedgerUnavailable, InvalidInput."""
@@ -303,6 +311,18 @@ class _PostgresConnection(Connection):
 
     def close(self) -> None:
         self._raw.close()
+
+    def leave_behind(self) -> None:
+        """Whatever libpq still wants to say, a farewell for one, goes nowhere; and the server sees the
+        parent's end when it comes, because the child does not hold the socket."""
+        super().leave_behind()
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.dup2(nowhere, self._raw.fileno(), inheritable=False)
+        except (OSError, self._errors.Error):
+            pass  # it is closed
+        finally:
+            os.close(nowhere)
 
     @contextmanager
     def without_transaction(self) -> Iterator[None]:

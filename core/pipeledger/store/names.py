@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipeledger.model.address import Address
+from pipeledger.model.canonical import canonical_json
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.store.database import Connection
 from pipeledger.store.statement import Statement
@@ -25,11 +26,27 @@ _ADD_PIPELINE = Statement(
     "INSERT INTO pipeline (namespace_id, name, created_at, updated_at)"
     " VALUES (:namespace_id, :name, :now, :now) ON CONFLICT (namespace_id, name) DO NOTHING"
 )
-_FIND_ADDRESS = Statement("SELECT id FROM address WHERE namespace = :namespace AND name = :name")
-_ADD_ADDRESS = Statement(
+# Arrays on PostgreSQL: of JSON it does not know how few it holds, and reads all addresses (seen).
+_FIND_ADDRESSES = Statement(
+    "SELECT a.namespace, a.name, a.id FROM json_each(:rows) AS r JOIN address a"
+    " ON a.namespace = json_extract(r.value, '$[0]') AND a.name = json_extract(r.value, '$[1]')",
+    postgresql="SELECT a.namespace, a.name, a.id FROM unnest(CAST(:namespaces AS text[]),"
+    " CAST(:names AS text[])) AS r(namespace, name)"
+    " JOIN address a ON a.namespace = r.namespace AND a.name = r.name",
+)
+_ADDRESS_COLUMNS = (
     "INSERT INTO address (namespace, name, address_type_id, database_name, schema_name, table_name,"
-    " created_at, updated_at) VALUES (:namespace, :name, :type_id, :database_name, :schema_name,"
-    " :table_name, :now, :now) ON CONFLICT (namespace, name) DO NOTHING"
+    " created_at, updated_at) SELECT "
+)
+_ADD_ADDRESSES = Statement(
+    _ADDRESS_COLUMNS
+    + ", ".join(f"json_extract(r.value, '$[{place}]')" for place in range(6))
+    + ", :now, :now FROM json_each(:rows) AS r WHERE true ON CONFLICT (namespace, name) DO NOTHING",
+    postgresql=_ADDRESS_COLUMNS
+    + "r.value->>0, r.value->>1, CAST(r.value->>2 AS bigint), r.value->>3, r.value->>4, r.value->>5,"
+    " CAST(:now AS timestamptz), CAST(:now AS timestamptz)"
+    " FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS r(value)"
+    " ON CONFLICT (namespace, name) DO NOTHING",
 )
 _FIND_ADDRESS_TYPE = Statement(
     "SELECT id FROM address_type WHERE name = :name AND group_name = :group_name"
@@ -95,6 +112,11 @@ class Names:
             assert found is not None
         return found
 
+    def known_pipeline(self, connection: Connection, ref: PipelineRef) -> KnownPipeline | None:
+        """The pipeline if the ledger has it."""
+        known = self._found.get(ref) or self._kept.get(ref)
+        return known if isinstance(known, KnownPipeline) else self.find_pipeline(connection, ref)
+
     def find_pipeline(self, connection: Connection, ref: PipelineRef) -> KnownPipeline | None:
         """The pipeline if the ledger has it, read afresh."""
         rows = connection.rows(_FIND_PIPELINE, {"namespace": ref.namespace, "name": ref.name})
@@ -119,35 +141,66 @@ class Names:
     ) -> dict[tuple[str, str], int]:
         """The ids of addresses by (namespace, name), created where new, in that order."""
         unique = {a.key: a for a in addresses}
-        return {key: self._address(connection, unique[key], now) for key in sorted(unique)}
+        ids, new = self._remembered_addresses(unique)
+        if new:
+            found = self._find_addresses(connection, new)
+            missing = [unique[key] for key in new if key not in found]
+            if missing:
+                self._add_addresses(connection, missing, now)
+                found |= self._find_addresses(connection, [a.key for a in missing])
+            ids |= self._remember_addresses(found)
+        return ids
 
-    def _address(self, connection: Connection, address: Address, now: datetime) -> int:
-        key = ("address", *address.key)
-        known = self._kept.get(key) or self._found.get(key)
-        if isinstance(known, int):
-            return known
-        parameters: dict[str, object] = {"namespace": address.namespace, "name": address.name}
-        rows = connection.rows(_FIND_ADDRESS, parameters)
-        if not rows:
-            type_parameters = {"name": address.type_name, "group_name": address.group_name}
-            parameters["type_id"] = self._id(
-                connection,
-                ("address_type", address.type_name, address.group_name),
-                _FIND_ADDRESS_TYPE,
-                _ADD_ADDRESS_TYPE,
-                type_parameters,
-                now,
-            )
-            parts = address.name.split(".") if address.group_name == "database" else []
-            three = parts if len(parts) == 3 else [None, None, None]
-            parameters.update(
-                zip(("database_name", "schema_name", "table_name"), three, strict=True)
-            )
-            parameters["now"] = connection.time(now)
-            connection.run(_ADD_ADDRESS, parameters)
-            rows = connection.rows(_FIND_ADDRESS, parameters)
-        self._found[key] = found = int(rows[0][0])
+    def known_addresses(
+        self, connection: Connection, addresses: Iterable[Address]
+    ) -> dict[tuple[str, str], int] | None:
+        """The ids of addresses by (namespace, name); None if the ledger lacks one of them."""
+        ids, new = self._remembered_addresses({a.key: a for a in addresses})
+        if new:
+            ids |= self._remember_addresses(self._find_addresses(connection, new))
+        return ids if all(key in ids for key in new) else None
+
+    def _remembered_addresses(
+        self, keys: Iterable[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], int], list[tuple[str, str]]]:
+        """Those whose ids are remembered, and the others in their order."""
+        ids: dict[tuple[str, str], int] = {}
+        others: list[tuple[str, str]] = []
+        for key in sorted(keys):
+            known = self._kept.get(("address", *key)) or self._found.get(("address", *key))
+            if isinstance(known, int):
+                ids[key] = known
+            else:
+                others.append(key)
+        return ids, others
+
+    def _remember_addresses(self, found: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+        self._found.update({("address", *key): id_ for key, id_ in found.items()})
         return found
+
+    @staticmethod
+    def _find_addresses(
+        connection: Connection, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
+        parameters: dict[str, object] = (
+            {"rows": canonical_json(keys)}
+            if connection.is_sqlite
+            else {"namespaces": [k[0] for k in keys], "names": [k[1] for k in keys]}
+        )
+        rows = connection.rows(_FIND_ADDRESSES, parameters)
+        return {(namespace, name): int(id_) for namespace, name, id_ in rows}
+
+    def _add_addresses(
+        self, connection: Connection, addresses: Sequence[Address], now: datetime
+    ) -> None:
+        rows = []
+        for address in addresses:
+            kind = {"name": address.type_name, "group_name": address.group_name}
+            key = ("address_type", *kind.values())
+            type_id = self._id(connection, key, _FIND_ADDRESS_TYPE, _ADD_ADDRESS_TYPE, kind, now)
+            parts = address.name.split(".") if address.group_name == "database" else []
+            rows.append([*address.key, type_id, *(parts if len(parts) == 3 else [None] * 3)])
+        connection.run(_ADD_ADDRESSES, {"rows": canonical_json(rows), "now": connection.time(now)})
 
     def _id(
         self,

@@ -1,4 +1,4 @@
-"""What code declares about pipelines: configuration by content hash, and the edges of their lineage."""
+"""What code declares about pipelines: their configuration, changed where its content hash is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from datetime import datetime
 from pipeledger.model.canonical import canonical_json
 from pipeledger.model.errors import InvalidWatermark
 from pipeledger.model.pipeline import PipelineRef, PipelineReport, Threshold
-from pipeledger.model.report import LineageReport
 from pipeledger.store.database import Connection, read_time
 from pipeledger.store.names import KnownPipeline, Names
 from pipeledger.store.statement import Statement
 
 _LOCK = " FOR NO KEY UPDATE"
 _STORED = (
-    "SELECT configuration_hash, configured_at, lineage_hash, lineage_declared_at, watermark_kind,"
+    "SELECT configuration_hash, configured_at, watermark_kind,"
     " (SELECT naming_pattern FROM namespace n WHERE n.id = p.namespace_id) FROM pipeline p WHERE id = :id"
 )
 _STORED_PIPELINE = Statement(_STORED, postgresql=_STORED + _LOCK)
@@ -54,22 +53,6 @@ _DROP_DEPENDENCY = Statement(
     "DELETE FROM pipeline_dependency WHERE pipeline_id = :id"
     " AND upstream_pipeline_id = :upstream AND downstream_pipeline_id = :downstream"
 )
-_TOUCH_LINEAGE = Statement("UPDATE pipeline SET lineage_declared_at = :at WHERE id = :id")
-_DECLARE_LINEAGE = Statement(
-    "UPDATE pipeline SET lineage_hash = :hash, lineage_declared_at = :at WHERE id = :id"
-)
-_EDGES = Statement(
-    "SELECT source_address_id, target_address_id FROM address_lineage WHERE pipeline_id = :id"
-)
-_ADD_EDGE = Statement(
-    "INSERT INTO address_lineage (pipeline_id, source_address_id, target_address_id, first_seen_at,"
-    " last_seen_at) VALUES (:id, :source, :target, :at, :at)"
-    " ON CONFLICT (pipeline_id, source_address_id, target_address_id) DO NOTHING"
-)
-_DROP_EDGE = Statement(
-    "DELETE FROM address_lineage WHERE pipeline_id = :id"
-    " AND source_address_id = :source AND target_address_id = :target"
-)
 _FIX_KIND = Statement(
     "UPDATE pipeline SET watermark_kind = :kind WHERE id = :id AND watermark_kind IS NULL"
 )
@@ -100,12 +83,12 @@ def register(connection: Connection, names: Names, report: PipelineReport, now: 
     known = names.pipeline(connection, report.pipeline, now)
     digest = report.configuration_hash
     (stored,) = connection.rows(_STORED_PIPELINE, {"id": known.id})
-    stored_hash, stored_at, _, _, kind, pattern = stored
+    stored_hash, stored_at, kind, pattern = stored
     if pattern is not None and stored_hash is None:
         from pipeledger.model.naming import NamingRule  # a ledger without rules does not pay for it
 
         NamingRule.of(pattern).check(report.pipeline)
-    if not _is_later(report.occurred_at, digest, read_time(stored_at), stored_hash):
+    if not is_later(report.occurred_at, digest, read_time(stored_at), stored_hash):
         return
     at = connection.time(report.occurred_at)
     if digest == stored_hash:
@@ -146,29 +129,6 @@ def register(connection: Connection, names: Names, report: PipelineReport, now: 
     _replace_dependencies(connection, names, known, report, now)
 
 
-def declare_lineage(
-    connection: Connection, names: Names, report: LineageReport, now: datetime
-) -> None:
-    """Replace a pipeline's edges by the declared ones, if this declaration occurred last."""
-    known = names.pipeline(connection, report.pipeline, now)
-    digest = report.content_hash
-    _, _, stored_hash, stored_at, *_ = connection.rows(_STORED_PIPELINE, {"id": known.id})[0]
-    if not _is_later(report.occurred_at, digest, read_time(stored_at), stored_hash):
-        return
-    at = connection.time(report.occurred_at)
-    if digest == stored_hash:
-        connection.run(_TOUCH_LINEAGE, {"id": known.id, "at": at})
-        return
-    ids = names.addresses(connection, [a for edge in report.edges for a in edge], now)
-    declared = {(ids[s.key], ids[t.key]) for s, t in report.edges}
-    stored = {(int(s), int(t)) for s, t in connection.rows(_EDGES, {"id": known.id})}
-    for source, target in sorted(stored - declared):
-        connection.run(_DROP_EDGE, {"id": known.id, "source": source, "target": target})
-    for source, target in sorted(declared - stored):
-        connection.run(_ADD_EDGE, {"id": known.id, "source": source, "target": target, "at": at})
-    connection.run(_DECLARE_LINEAGE, {"id": known.id, "hash": digest, "at": at})
-
-
 def fix_kind(
     connection: Connection, names: Names, known: KnownPipeline, kind: str
 ) -> KnownPipeline:
@@ -179,9 +139,10 @@ def fix_kind(
     return names.of_kind(known, str(connection.rows(_KIND, {"id": known.id})[0][0]))
 
 
-def _is_later(
+def is_later(
     at: datetime, digest: str, stored_at: datetime | None, stored_hash: str | None
 ) -> bool:
+    """Whether a declaration occurred after the stored one; of two at one moment the larger hash."""
     return stored_at is None or (at, digest) > (stored_at, stored_hash or "")
 
 

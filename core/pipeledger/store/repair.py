@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeledger.model.address import Address
+from pipeledger.model.lineage import standing_of
+from pipeledger.store import datasets
 from pipeledger.store.database import Connection, read_json
 from pipeledger.store.statement import Statement
 
@@ -82,6 +85,22 @@ _FIND = Statement(
 )
 
 
+_ALIASES = Statement(
+    "SELECT a.id, b.id, a.namespace, a.name, NULL, NULL, b.namespace, b.name, NULL, NULL"
+    " FROM address_alias l JOIN address a ON a.id = l.address_id"
+    " JOIN address b ON b.id = l.alias_id WHERE l.is_alias"
+)
+_STANDING = Statement("SELECT id, same_as_id FROM address WHERE same_as_id IS NOT NULL")
+_POINT = tuple(
+    Statement(
+        f"UPDATE {table} SET {pointer} = (SELECT COALESCE(a.same_as_id, a.id) FROM address a"
+        f" WHERE a.id = {table}.{column}) WHERE {pointer} <> (SELECT COALESCE(a.same_as_id, a.id)"
+        f" FROM address a WHERE a.id = {table}.{column})"
+    )
+    for table, pointer, column in datasets.POINTERS
+)
+
+
 def wrong_in_closure(connection: Connection, after: int, page: int) -> list[int]:
     """Executions, by id, whose pairs in the closure are not what their parent's make them."""
     return [int(row[0]) for row in connection.rows(_WRONG, {"after": after, "page": page})]
@@ -136,3 +155,25 @@ def _ids(connection: Connection, pairs: Sequence[Any]) -> Iterator[tuple[int, in
         ]
         if all(found):
             yield int(found[0][0][0]), int(found[1][0][0])
+
+
+def restore_standing(connection: Connection, now: Any) -> int:
+    """Make every address name the one that stands for it, and every fact those of its ends; how many
+    were wrong."""
+    datasets.lock(connection, change=True)
+    wrong = 0
+    pairs, addresses = [], {}
+    for first, second, *names in connection.rows(_ALIASES, {}):
+        one, other = Address(*names[:4]), Address(*names[4:])
+        addresses[one], addresses[other] = int(first), int(second)
+        pairs.append((one, other))
+    said = {addresses[a]: addresses[s] for a, s in standing_of(pairs).items() if a != s}
+    held = {int(row[0]): int(row[1]) for row in connection.rows(_STANDING, {})}
+    for id_ in sorted(said.keys() | held.keys()):
+        if said.get(id_) != held.get(id_):
+            parameters = {"id": id_, "standing": said.get(id_), "now": connection.time(now)}
+            connection.run(datasets.STAND, parameters)
+            wrong += 1
+    for statement in _POINT:
+        wrong += connection.run(statement, {})
+    return wrong

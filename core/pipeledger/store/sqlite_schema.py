@@ -5,13 +5,29 @@ Generated from ``pipeledger.store.tables``; a test says when it is behind.
 Regenerate with ``python -m pipeledger_migrations.render_sqlite_schema``.
 """
 
-REVISION = "0001"
+REVISION = "0002"
 """The schema revision that this version works with, in every kind of database."""
 
 DDL: tuple[str, ...] = (
     """CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)""",
+    """CREATE TABLE address_lineage_closure (
+    source_address_id INTEGER NOT NULL,
+    target_address_id INTEGER NOT NULL,
+    depth INTEGER NOT NULL,
+    CONSTRAINT pk_address_lineage_closure PRIMARY KEY (source_address_id, target_address_id)
+)""",
+    """CREATE INDEX ix_address_lineage_closure_target_address_id ON address_lineage_closure (target_address_id, depth)""",
+    """CREATE TABLE address_lineage_closure_state (
+    id INTEGER NOT NULL,
+    depth INTEGER,
+    is_behind BOOLEAN NOT NULL,
+    changes BIGINT NOT NULL,
+    built_at VARCHAR(26),
+    CONSTRAINT pk_address_lineage_closure_state PRIMARY KEY (id),
+    CONSTRAINT ck_address_lineage_closure_state_single CHECK (id = 1)
 )""",
     """CREATE TABLE address_type (
     id INTEGER NOT NULL,
@@ -42,11 +58,15 @@ DDL: tuple[str, ...] = (
     address_metadata JSON,
     created_at VARCHAR(26) NOT NULL,
     updated_at VARCHAR(26) NOT NULL,
+    schema_hash VARCHAR(64),
+    schema_seen_at VARCHAR(26),
+    same_as_id INTEGER,
     CONSTRAINT pk_address PRIMARY KEY (id),
     CONSTRAINT uq_address_namespace_name UNIQUE (namespace, name),
     CONSTRAINT fk_address_address_type_id FOREIGN KEY(address_type_id) REFERENCES address_type (id)
 )""",
     """CREATE INDEX ix_address_name ON address (name)""",
+    """CREATE INDEX ix_address_same_as_id ON address (same_as_id)""",
     """CREATE TABLE pipeline_type (
     id INTEGER NOT NULL,
     namespace_id INTEGER NOT NULL,
@@ -63,6 +83,27 @@ DDL: tuple[str, ...] = (
     CONSTRAINT pk_pipeline_type PRIMARY KEY (id),
     CONSTRAINT uq_pipeline_type_namespace_id_name UNIQUE (namespace_id, name),
     CONSTRAINT fk_pipeline_type_namespace_id FOREIGN KEY(namespace_id) REFERENCES namespace (id)
+)""",
+    """CREATE TABLE address_alias (
+    address_id INTEGER NOT NULL,
+    alias_id INTEGER NOT NULL,
+    is_alias BOOLEAN NOT NULL,
+    occurred_at VARCHAR(26) NOT NULL,
+    CONSTRAINT pk_address_alias PRIMARY KEY (address_id, alias_id),
+    CONSTRAINT fk_address_alias_address_id FOREIGN KEY(address_id) REFERENCES address (id),
+    CONSTRAINT fk_address_alias_alias_id FOREIGN KEY(alias_id) REFERENCES address (id)
+)""",
+    """CREATE INDEX ix_address_alias_alias_id ON address_alias (alias_id)""",
+    """CREATE TABLE address_column (
+    address_id INTEGER NOT NULL,
+    name VARCHAR(500) NOT NULL,
+    data_type VARCHAR(500) NOT NULL,
+    ordinal INTEGER NOT NULL,
+    began_at VARCHAR(26) NOT NULL,
+    ended_at VARCHAR(26) NOT NULL,
+    last_seen_at VARCHAR(26) NOT NULL,
+    CONSTRAINT pk_address_column PRIMARY KEY (address_id, name, data_type, ordinal, began_at),
+    CONSTRAINT fk_address_column_address_id FOREIGN KEY(address_id) REFERENCES address (id)
 )""",
     """CREATE TABLE pipeline (
     id INTEGER NOT NULL,
@@ -98,19 +139,66 @@ DDL: tuple[str, ...] = (
     CONSTRAINT fk_pipeline_pipeline_type_id FOREIGN KEY(pipeline_type_id) REFERENCES pipeline_type (id)
 )""",
     """CREATE INDEX ix_pipeline_pipeline_type_id ON pipeline (pipeline_type_id)""",
-    """CREATE TABLE address_lineage (
+    """CREATE TABLE lineage_column_edge (
+    pipeline_id INTEGER NOT NULL,
+    target_address_id INTEGER NOT NULL,
+    target_column VARCHAR(500) NOT NULL,
+    source_address_id INTEGER NOT NULL,
+    source_column VARCHAR(500) NOT NULL,
+    kind VARCHAR(20) NOT NULL,
+    origin VARCHAR(10) NOT NULL,
+    began_at VARCHAR(26) NOT NULL,
+    ended_at VARCHAR(26) NOT NULL,
+    last_seen_at VARCHAR(26) NOT NULL,
+    namespace_id INTEGER NOT NULL,
+    source_id INTEGER NOT NULL,
+    target_id INTEGER NOT NULL,
+    CONSTRAINT pk_lineage_column_edge PRIMARY KEY (pipeline_id, target_address_id, target_column, source_address_id, source_column, kind, origin, began_at),
+    CONSTRAINT ck_lineage_column_edge_origin CHECK (origin IN ('declared','observed')),
+    CONSTRAINT ck_lineage_column_edge_kind CHECK (kind IN ('direct','transformed','aggregated','filter','join','group','sort')),
+    CONSTRAINT fk_lineage_column_edge_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id),
+    CONSTRAINT fk_lineage_column_edge_target_address_id FOREIGN KEY(target_address_id) REFERENCES address (id),
+    CONSTRAINT fk_lineage_column_edge_source_address_id FOREIGN KEY(source_address_id) REFERENCES address (id)
+)""",
+    """CREATE INDEX ix_lineage_column_edge_source_id ON lineage_column_edge (source_id, source_column, target_id, target_column, ended_at)""",
+    """CREATE INDEX ix_lineage_column_edge_target_id ON lineage_column_edge (target_id, target_column, source_id, source_column, ended_at)""",
+    """CREATE TABLE lineage_edge (
     pipeline_id INTEGER NOT NULL,
     source_address_id INTEGER NOT NULL,
     target_address_id INTEGER NOT NULL,
-    first_seen_at VARCHAR(26) NOT NULL,
+    origin VARCHAR(10) NOT NULL,
+    began_at VARCHAR(26) NOT NULL,
+    ended_at VARCHAR(26) NOT NULL,
     last_seen_at VARCHAR(26) NOT NULL,
-    CONSTRAINT pk_address_lineage PRIMARY KEY (pipeline_id, source_address_id, target_address_id),
-    CONSTRAINT fk_address_lineage_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id),
-    CONSTRAINT fk_address_lineage_source_address_id FOREIGN KEY(source_address_id) REFERENCES address (id),
-    CONSTRAINT fk_address_lineage_target_address_id FOREIGN KEY(target_address_id) REFERENCES address (id)
+    namespace_id INTEGER NOT NULL,
+    source_id INTEGER NOT NULL,
+    target_id INTEGER NOT NULL,
+    configuration_hash VARCHAR(64),
+    CONSTRAINT pk_lineage_edge PRIMARY KEY (pipeline_id, source_address_id, target_address_id, origin, began_at),
+    CONSTRAINT ck_lineage_edge_origin CHECK (origin IN ('declared','observed')),
+    CONSTRAINT fk_lineage_edge_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id),
+    CONSTRAINT fk_lineage_edge_source_address_id FOREIGN KEY(source_address_id) REFERENCES address (id),
+    CONSTRAINT fk_lineage_edge_target_address_id FOREIGN KEY(target_address_id) REFERENCES address (id)
 )""",
-    """CREATE INDEX ix_address_lineage_source_address_id_target_address_id ON address_lineage (source_address_id, target_address_id)""",
-    """CREATE INDEX ix_address_lineage_target_address_id_source_address_id ON address_lineage (target_address_id, source_address_id)""",
+    """CREATE INDEX ix_lineage_edge_source_id ON lineage_edge (source_id, target_id, ended_at, began_at, namespace_id)""",
+    """CREATE INDEX ix_lineage_edge_target_id ON lineage_edge (target_id, source_id, ended_at, began_at, namespace_id)""",
+    """CREATE TABLE pipeline_address (
+    pipeline_id INTEGER NOT NULL,
+    address_id INTEGER NOT NULL,
+    role VARCHAR(10) NOT NULL,
+    origin VARCHAR(10) NOT NULL,
+    began_at VARCHAR(26) NOT NULL,
+    ended_at VARCHAR(26) NOT NULL,
+    last_seen_at VARCHAR(26) NOT NULL,
+    namespace_id INTEGER NOT NULL,
+    same_id INTEGER NOT NULL,
+    CONSTRAINT pk_pipeline_address PRIMARY KEY (pipeline_id, address_id, role, origin, began_at),
+    CONSTRAINT ck_pipeline_address_origin CHECK (origin IN ('declared','observed')),
+    CONSTRAINT ck_pipeline_address_role CHECK (role IN ('input','output')),
+    CONSTRAINT fk_pipeline_address_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id),
+    CONSTRAINT fk_pipeline_address_address_id FOREIGN KEY(address_id) REFERENCES address (id)
+)""",
+    """CREATE INDEX ix_pipeline_address_same_id ON pipeline_address (same_id, role, ended_at, pipeline_id)""",
     """CREATE TABLE pipeline_configuration (
     pipeline_id INTEGER NOT NULL,
     declared_at VARCHAR(26) NOT NULL,
@@ -267,4 +355,5 @@ DDL: tuple[str, ...] = (
     CONSTRAINT fk_pipeline_execution_output_address_id FOREIGN KEY(address_id) REFERENCES address (id)
 )""",
     """CREATE INDEX ix_pipeline_execution_output_address_id ON pipeline_execution_output (address_id)""",
+    """CREATE VIEW address_lineage AS SELECT e.pipeline_id, e.source_address_id, e.target_address_id, MIN(e.began_at) AS first_seen_at, MAX(CASE WHEN e.origin = 'declared' AND p.lineage_declared_at > e.last_seen_at THEN p.lineage_declared_at ELSE e.last_seen_at END) AS last_seen_at FROM lineage_edge e JOIN pipeline p ON p.id = e.pipeline_id WHERE e.began_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' AND e.ended_at > strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' GROUP BY e.pipeline_id, e.source_address_id, e.target_address_id""",
 )

@@ -1,7 +1,7 @@
 """The tables: the truth that migrations and the generated SQLite schema are tested against.
 
 Names and columns of what Watcher published are kept (pipeline, pipeline_execution, its closure,
-address, address_lineage ...), because people query them.
+address ...), because people query them; ``store.views`` keeps address_lineage.
 """
 
 from __future__ import annotations
@@ -309,29 +309,170 @@ address = Table(
     Column("primary_key", Text),
     Column("address_metadata", Json),
     *_created(),
+    Column("schema_hash", String(64)),
+    Column("schema_seen_at", UtcDateTime),
+    Column(
+        "same_as_id",
+        Id,
+        index=True,
+        comment="the address that stands for this one and its aliases; null: itself",
+    ),
     UniqueConstraint("namespace", "name"),
     Index("ix_address_name", "name"),
 )
 
-address_lineage = Table(
-    "address_lineage",
+
+def _span() -> list[Column[object]]:
+    return [
+        Column("ended_at", UtcDateTime, nullable=False, comment="9999-01-01: it still holds"),
+        Column("last_seen_at", UtcDateTime, nullable=False),
+    ]
+
+
+def _origin() -> Column[str]:
+    return Column("origin", String(10), primary_key=True, comment="declared, or observed in a run")
+
+
+def _began() -> Column[object]:
+    return Column("began_at", UtcDateTime, primary_key=True)
+
+
+def _stands_for(name: str, what: str) -> Column[int]:
+    return Column(name, Id, nullable=False, comment=f"the address that stands for {what}")
+
+
+lineage_edge = Table(
+    "lineage_edge",
     metadata,
     _reference("pipeline_id", "pipeline", primary_key=True),
     _reference("source_address_id", "address", primary_key=True),
     _reference("target_address_id", "address", primary_key=True),
-    Column("first_seen_at", UtcDateTime, nullable=False),
-    Column("last_seen_at", UtcDateTime, nullable=False),
+    _origin(),
+    _began(),
+    *_span(),
+    Column("namespace_id", Id, nullable=False, comment="the pipeline's"),
+    _stands_for("source_id", "the source and its aliases"),
+    _stands_for("target_id", "the target and its aliases"),
+    Column("configuration_hash", String(64), comment="the configuration that declared it"),
     Index(
-        "ix_address_lineage_source_address_id_target_address_id",
-        "source_address_id",
-        "target_address_id",
+        "ix_lineage_edge_source_id",
+        "source_id",
+        "target_id",
+        "ended_at",
+        "began_at",
+        "namespace_id",
     ),
     Index(
-        "ix_address_lineage_target_address_id_source_address_id",
-        "target_address_id",
-        "source_address_id",
+        "ix_lineage_edge_target_id",
+        "target_id",
+        "source_id",
+        "ended_at",
+        "began_at",
+        "namespace_id",
     ),
-    comment="An edge belongs to the pipeline that moves the data; several may own the same edge.",
+    CheckConstraint("origin IN ('declared','observed')", name="origin"),
+    comment="Data goes from source to target by this pipeline, from began_at until ended_at.",
+)
+
+lineage_column_edge = Table(
+    "lineage_column_edge",
+    metadata,
+    _reference("pipeline_id", "pipeline", primary_key=True),
+    _reference("target_address_id", "address", primary_key=True),
+    Column("target_column", String(500), primary_key=True, comment="'': the whole target"),
+    _reference("source_address_id", "address", primary_key=True),
+    Column("source_column", String(500), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    _origin(),
+    _began(),
+    *_span(),
+    Column("namespace_id", Id, nullable=False, comment="the pipeline's"),
+    _stands_for("source_id", "the source and its aliases"),
+    _stands_for("target_id", "the target and its aliases"),
+    Index(
+        "ix_lineage_column_edge_source_id",
+        "source_id",
+        "source_column",
+        "target_id",
+        "target_column",
+        "ended_at",
+    ),
+    Index(
+        "ix_lineage_column_edge_target_id",
+        "target_id",
+        "target_column",
+        "source_id",
+        "source_column",
+        "ended_at",
+    ),
+    CheckConstraint("origin IN ('declared','observed')", name="origin"),
+    CheckConstraint(
+        "kind IN ('direct','transformed','aggregated','filter','join','group','sort')", name="kind"
+    ),
+    comment="What a column of the target is made from, or only influenced by.",
+)
+
+pipeline_address = Table(
+    "pipeline_address",
+    metadata,
+    _reference("pipeline_id", "pipeline", primary_key=True),
+    _reference("address_id", "address", primary_key=True),
+    Column("role", String(10), primary_key=True, comment="input or output"),
+    _origin(),
+    _began(),
+    *_span(),
+    Column("namespace_id", Id, nullable=False, comment="the pipeline's"),
+    _stands_for("same_id", "the address and its aliases"),
+    Index("ix_pipeline_address_same_id", "same_id", "role", "ended_at", "pipeline_id"),
+    CheckConstraint("origin IN ('declared','observed')", name="origin"),
+    CheckConstraint("role IN ('input','output')", name="role"),
+    comment="Which pipelines read and write an address, with and without a known other end.",
+)
+
+address_column = Table(
+    "address_column",
+    metadata,
+    _reference("address_id", "address", primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("data_type", String(500), primary_key=True, comment="'': not known"),
+    Column("ordinal", Integer, primary_key=True, comment="its place, from 1"),
+    _began(),
+    *_span(),
+    comment="The columns of an address and their history: a change ends one span and begins another.",
+)
+
+address_alias = Table(
+    "address_alias",
+    metadata,
+    _reference("address_id", "address", primary_key=True),
+    _reference("alias_id", "address", primary_key=True),
+    Column("is_alias", Boolean, nullable=False, comment="false: it was taken back"),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Index("ix_address_alias_alias_id", "alias_id"),
+    comment="Two names of the same data, the one that sorts first as address_id.",
+)
+
+address_lineage_closure = Table(
+    "address_lineage_closure",
+    metadata,
+    # Without foreign keys: they would double the time of computing it anew.
+    Column("source_address_id", Id, primary_key=True, autoincrement=False),
+    Column("target_address_id", Id, primary_key=True, autoincrement=False),
+    Column("depth", Integer, nullable=False),
+    Index("ix_address_lineage_closure_target_address_id", "target_address_id", "depth"),
+    comment="Every (source, target) pair with its least depth, as far as its state says.",
+)
+
+address_lineage_closure_state = Table(
+    "address_lineage_closure_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("depth", Integer, comment="how deep the pairs go; null: all the way"),
+    Column("is_behind", Boolean, nullable=False, comment="edges have changed since"),
+    Column("changes", BigInteger, nullable=False, comment="while behind; a rebuild counts as one"),
+    Column("built_at", UtcDateTime),
+    CheckConstraint("id = 1", name="single"),
+    comment="One row: how far address_lineage_closure goes, and whether it is behind.",
 )
 
 

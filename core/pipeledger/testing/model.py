@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pipeledger.model import record as algebra
 from pipeledger.model import times
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidWatermark, UnknownPipeline
+from pipeledger.model.lineage import Column, DatasetReport, LineageReport, standing_of
 from pipeledger.model.naming import NamingRule
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.record import ExecutionRecord
-from pipeledger.model.report import ExecutionReport, LineageReport, Report
+from pipeledger.model.report import ExecutionReport, Report
+from pipeledger.model.spans import OBSERVED_FOR, until
 from pipeledger.model.watermark import (
     BEGINNING,
     TEXT,
@@ -56,11 +58,14 @@ class _Mark:
 class ModelRecorder:
     """Keeps everything in memory; for one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, observed_for: timedelta = OBSERVED_FOR) -> None:
         self.executions: dict[UUID, ExecutionRecord] = {}
         self.parents: dict[UUID, UUID] = {}
         self.configurations: dict[PipelineRef, PipelineReport] = {}
-        self.lineages: dict[PipelineRef, LineageReport] = {}
+        self.observed_for = observed_for
+        self.declared: dict[PipelineRef, set[LineageReport]] = {}
+        self.observed: dict[PipelineRef, set[LineageReport]] = {}
+        self.datasets: set[DatasetReport] = set()
         self.kinds: dict[PipelineRef, str] = {}
         self.known_pipelines: set[PipelineRef] = set()
         """Every pipeline that was ever named, also by a declaration that has been replaced."""
@@ -78,7 +83,10 @@ class ModelRecorder:
             if isinstance(report, PipelineReport):
                 self._register(report)
             elif isinstance(report, LineageReport):
-                self._declare(report)
+                told = self.observed if report.observed else self.declared
+                told.setdefault(report.pipeline, set()).add(report)
+            elif isinstance(report, DatasetReport):
+                self.datasets.add(report)
         merged: dict[UUID, ExecutionRecord] = {}
         for report in reports:
             if isinstance(report, ExecutionReport):
@@ -166,9 +174,43 @@ class ModelRecorder:
         """Every move of a watermark, oldest first."""
         return list(self._marks.get((pipeline, partition_key), _Mark()).history)
 
-    def edges(self) -> set[tuple[PipelineRef, Address, Address]]:
-        """The lineage edges, each with the pipeline that owns it."""
-        return {(ref, s, t) for ref, report in self.lineages.items() for s, t in report.edges}
+    def lineage(self, at: datetime | None = None) -> dict[PipelineRef, list[LineageReport]]:
+        """What holds at a moment, now where none is named: of each pipeline the declaration in force,
+        and what its runs observed within ``observed_for`` before."""
+        at = times.now() if at is None else at
+        found: dict[PipelineRef, list[LineageReport]] = {}
+        for ref, reports in self.declared.items():
+            until_then = [r for r in reports if r.occurred_at <= at]
+            if until_then:
+                last = max(until_then, key=lambda r: (r.occurred_at, r.content_hash))
+                found.setdefault(ref, []).append(last)
+        for ref, reports in self.observed.items():
+            found.setdefault(ref, []).extend(
+                r for r in reports if r.occurred_at <= at < until(r.occurred_at, self.observed_for)
+            )
+        return found
+
+    def edges(self, at: datetime | None = None) -> set[tuple[PipelineRef, Address, Address]]:
+        """The lineage edges at a moment, each with the pipeline that owns it, as they were reported."""
+        held = self.lineage(at)
+        return {(ref, s, t) for ref, reports in held.items() for r in reports for s, t in r.edges}
+
+    def standing(self) -> dict[Address, Address]:
+        """For every address that has other names: the one that stands for all of them."""
+        said: dict[tuple[Address, Address], tuple[datetime, bool]] = {}
+        for report in self.datasets:
+            for others, is_alias in ((report.aliases, True), (report.not_aliases, False)):
+                for other in others:
+                    first, second = sorted((report.address, other), key=lambda a: a.key)
+                    word = (report.occurred_at, not is_alias)
+                    said[first, second] = max(word, said.get((first, second), word))
+        return standing_of(pair for pair, (_, is_taken_back) in said.items() if not is_taken_back)
+
+    def schema(self, address: Address) -> tuple[Column, ...]:
+        """The columns of an address, as they were reported last."""
+        known = [r for r in self.datasets if r.address == address and r.columns is not None]
+        last = max(known, key=lambda r: (r.occurred_at, r.schema_hash), default=None)
+        return () if last is None or last.columns is None else last.columns
 
     def closure(self) -> dict[tuple[UUID, UUID], int]:
         """(ancestor, descendant) -> depth, self pairs included, straight from the parents."""
@@ -203,14 +245,6 @@ class ModelRecorder:
             self.kinds[report.pipeline] = report.watermark_kind
         self.configurations[report.pipeline] = report
         self.known_pipelines |= {ref for pair in report.dependencies for ref in pair}
-
-    def _declare(self, report: LineageReport) -> None:
-        known = self.lineages.get(report.pipeline)
-        if known is None or (report.occurred_at, report.content_hash) > (
-            known.occurred_at,
-            known.content_hash,
-        ):
-            self.lineages[report.pipeline] = report
 
     def _of_kind(self, record: ExecutionRecord) -> ExecutionRecord:
         bounds = {

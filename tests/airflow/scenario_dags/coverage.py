@@ -213,3 +213,73 @@ with DAG("on_asset", start_date=START, schedule=[LOADED]) as on_asset:
 
 with DAG("opted_out", **SHARED, tags=["pipeledger:off"]) as opted_out:
     quick.override(task_id="quick")() >> EmptyOperator(task_id="empty")
+
+
+with DAG(
+    "opted_out_by_param", **SHARED, params={"pipeledger": {"off": True}}
+) as opted_out_by_param:
+    quick.override(task_id="quick")() >> EmptyOperator(task_id="empty")
+
+
+with DAG(
+    "says_it_by_param",
+    **SHARED,
+    tags=["pipeledger:type=overruled"],
+    params={
+        "pipeledger": {"type": "load", "freshness": "1 day", "watermark_kind": "text", "typo": 1},
+        "region": "west",
+    },
+) as says_it_by_param:
+    quick.override(task_id="quick")()
+
+
+with DAG(
+    "backfilled",
+    schedule=timedelta(days=1),
+    start_date=START,
+    end_date=START + timedelta(days=3),  # over: nothing but a backfill makes a run of it
+    catchup=False,
+) as backfilled:
+    quick.override(task_id="quick")()
+
+
+def note(task_id: str, what: str) -> None:
+    with (GATES / f"times of {task_id}").open("a") as file:
+        file.write(f"{what} {time.time()}\n")
+
+
+class DefersTwice(BaseOperator):
+    """Runs for a second, waits for four, twice, and runs for another second."""
+
+    def execute(self, context: Any, event: Any = None) -> None:
+        self._part("resumed_once")
+
+    def resumed_once(self, context: Any, event: Any = None) -> None:
+        current_execution().metadata(said="in the second part")
+        self._part("resumed_twice")
+
+    def resumed_twice(self, context: Any, event: Any = None) -> None:
+        note(self.task_id, "began")
+        time.sleep(1)
+        note(self.task_id, "stopped")
+
+    def _part(self, then: str) -> None:
+        note(self.task_id, "began")
+        time.sleep(1)
+        note(self.task_id, "stopped")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=4)), method_name=then)
+
+
+class PokesThrice(BaseSensorOperator):
+    """Looks for a second, three times."""
+
+    def poke(self, context: Any) -> bool:
+        note(self.task_id, "began")
+        time.sleep(1)
+        note(self.task_id, "stopped")
+        return bool(context["task_reschedule_count"] == 2)
+
+
+with DAG("waiting", **SHARED) as waiting:
+    DefersTwice(task_id="defers_twice")
+    PokesThrice(task_id="pokes_thrice", mode="reschedule", poke_interval=5, timeout=90)

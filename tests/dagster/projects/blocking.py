@@ -44,7 +44,10 @@ def slow_load():
     load(quick())
 
 
-watched = watch(dg.Definitions(jobs=[slow, slow_load]))
+watched = watch(
+    dg.Definitions(jobs=[slow, slow_load]),
+    PipeledgerResource(heartbeat_seconds=float(os.environ.get("HEARTBEAT_SECONDS", "60"))),
+)
 unwatched = dg.Definitions(jobs=[slow])
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -17,39 +16,9 @@ from sqlalchemy import Connection, text
 from pipeledger.model.canonical import content_hash
 from pipeledger.model.record import ENDED
 from pipeledger.model.watermark import WatermarkValue
+from pipeledger.store.read import lineage_laws
+from pipeledger.store.read.question import EXAMPLES, Broken, Question
 from pipeledger.store.tables import metadata
-
-EXAMPLES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A law that some rows break. ``examples`` name the first of them."""
-
-    check: str
-    says: str
-    count: int
-    examples: tuple[str, ...]
-    can_be_repaired: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "check": self.check,
-            "says": self.says,
-            "count": self.count,
-            "examples": list(self.examples),
-            "can_be_repaired": self.can_be_repaired,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A law with the rows that break it: the columns of ``sql`` make an example's text."""
-
-    check: str
-    says: str
-    sql: str
-    can_be_repaired: bool = False
 
 
 def _differ(a: str, b: str) -> str:
@@ -271,10 +240,11 @@ def broken(
     connection: Connection, progress: Callable[[str], None] = lambda check: None
 ) -> Iterator[Broken]:
     """Every law that this ledger breaks, as of one moment."""
-    for question in (*QUESTIONS, *orphans()):
+    for question in (*QUESTIONS, *lineage_laws.questions(), *orphans()):
         progress(question.check)
         found = ask(connection, question)
         if found is not None:
             yield found
     yield from orders(connection)
     yield from configurations(connection)
+    yield from lineage_laws.aliases(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
@@ -153,6 +154,12 @@ def find(connection: Connection, ref: PipelineRef) -> tuple[int, PipelineView]:
         similar = connection.execute(_LIKE, like).scalars().all()
         raise UnknownPipeline(ref.namespace, ref.name, tuple(similar))
     return rows[0]["id"], _views(connection, rows)[0]
+
+
+def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, PipelineView]:
+    """Pipelines by id."""
+    rows = connection.execute(_OF_IDS, {"ids": ids}).mappings().all()
+    return {row["id"]: view for row, view in zip(rows, _views(connection, rows), strict=True)}
 
 
 def dependencies(connection: Connection, pipeline_id: int) -> tuple[Dependency, ...]:
