@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from uuid import UUID
 
 from pipeledger.ledger import Ledger
@@ -18,9 +19,12 @@ class Heartbeats:
     Dagster itself knows no heartbeat: a step that hangs and one whose process is gone look alike.
     """
 
-    def __init__(self, ledger: Ledger, seconds: float) -> None:
+    def __init__(self, ledger: Ledger, seconds: float, is_over: Callable[[], bool]) -> None:
+        """``is_over``: whether the run has ended, asked before each beat: its end may be reported by
+        another process, or pass this one by."""
         self._ledger = ledger
         self._seconds = seconds
+        self._is_over = is_over
         self._alive: dict[UUID, PipelineRef] = {}
         self._lock = threading.Lock()
         self._thread: Heartbeat | None = None
@@ -49,6 +53,13 @@ class Heartbeats:
             self.leave(run_key)
 
     def _beat(self) -> None:
+        try:
+            if self._is_over():
+                self.stop()
+        except (
+            Exception
+        ):  # Dagster's database is away: nothing is claimed, the next beat asks again
+            return
         with self._lock:
             alive = list(self._alive.items())
         for run_key, pipeline in alive:

@@ -163,7 +163,7 @@ class RunListener:
         parent = None if run.tags.get(PARENT_TAG) else current_run_key()
         self.facts: RunFacts = run_facts(instance, run, options, record=record, parent=parent)
         self.ledger = ledger_for(options)
-        self.heartbeats = Heartbeats(self.ledger, options.heartbeat_seconds)
+        self.heartbeats = Heartbeats(self.ledger, options.heartbeat_seconds, self._is_over)
         self.is_deaf = False
         """Whether Dagster calls no listeners here; the executor's stream is read instead."""
         self._instance = instance
@@ -176,6 +176,10 @@ class RunListener:
         self._withheld: set[str] = set()
         if parent is not None:
             self._tag_parent(run, parent)
+
+    def _is_over(self) -> bool:
+        run = self._instance.get_run_by_id(self.facts.run_id)
+        return run is None or run.is_finished
 
     def _tag_parent(self, run: dg.DagsterRun, parent: UUID) -> None:
         """Leave the parent with the run, so that a reconciliation finds it too."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -18,8 +19,11 @@ from pydantic import ValidationError
 
 from pipeledger.housekeeping.reap import Abandoned, reap
 from pipeledger.ledger import Ledger
+from pipeledger.model import times
+from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.views import ExecutionView
 from pipeledger_dagster import PipeledgerResource, reconcile, watch
+from pipeledger_dagster.heartbeats import Heartbeats
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -165,3 +169,19 @@ def test_no_thread_is_left_when_a_run_has_ended(
 def test_an_interval_that_makes_no_sense_is_refused_where_it_is_written() -> None:
     with pytest.raises(ValidationError):
         PipeledgerResource(heartbeat_seconds=-1)
+
+
+def test_a_run_that_ended_without_this_process_hearing_of_it_is_not_said_to_be_alive(
+    ledger: Ledger,
+) -> None:
+    over = threading.Event()
+    beats = Heartbeats(ledger, 0.05, over.is_set)
+    key, pipeline = uuid4(), PipelineRef("job")
+    ledger.record(PipelineReport(pipeline, times.now()))
+    beats.enter(key, pipeline)
+    wait_for(lambda: ledger.read.executions(limit=5).items, "a heartbeat")
+    over.set()
+    wait_for(lambda: beats._thread is None, "the end of the thread")
+    last = ledger.read.execution(str(key)).heartbeat_at
+    beats._beat()
+    assert ledger.read.execution(str(key)).heartbeat_at == last

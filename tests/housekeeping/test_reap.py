@@ -214,6 +214,7 @@ def test_a_process_is_not_taken_for_one_that_had_its_pid_before_or_elsewhere() -
 def test_an_execution_says_that_it_lives_as_often_as_it_was_asked_to_and_stops_at_its_end(
     database_url: str, tmp_path: Path
 ) -> None:
+    others = heartbeats()
     ledger = Ledger(database_url, settings=Settings.from_environment(spool_dir=str(tmp_path)))
     with ledger.execution("load", heartbeat_seconds=0.05) as run:
 
@@ -223,7 +224,8 @@ def test_an_execution_says_that_it_lives_as_often_as_it_was_asked_to_and_stops_a
         wait_for(lambda: heard() is not None)
         first = heard()
         wait_for(lambda: heard() != first)
-    wait_for(lambda: not heartbeats())
+        assert set(heartbeats()) - set(others)
+    wait_for(lambda: set(heartbeats()) <= set(others))
     assert ledger.read.execution(run.run_key).state is State.SUCCESS
 
 
@@ -278,8 +280,9 @@ def test_a_heartbeat_of_no_sensible_length_is_refused(sqlite_url: str, seconds: 
         pass
 
 
-def heartbeats() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "pipeledger-heartbeat"]
+def heartbeats() -> list[threading.Thread]:
+    """The threads that say that something lives, of this test and of what ran before it."""
+    return [t for t in threading.enumerate() if t.name == "pipeledger-heartbeat"]
 
 
 def wait_for(condition: object) -> None:
