@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from guard import guarded
@@ -79,25 +80,32 @@ class Airflow:
         """Wait for the scheduler and for the DAG."""
 
         def ready() -> bool:
-            try:
-                health = self.get("/api/v2/monitor/health")
-                if health["scheduler"]["status"] != "healthy":
-                    return False
-                if errors := self.get("/api/v2/importErrors")["import_errors"]:
-                    raise DemoFailed(f"Airflow cannot import the DAG:\n{errors[0]['stack_trace']}")
-                self.get(f"/api/v2/dags/{dag_id}")
-            except (URLError, ConnectionError, TimeoutError):
+            health = self.get("/api/v2/monitor/health")
+            if health["scheduler"]["status"] != "healthy":
                 return False
+            if errors := self.get("/api/v2/importErrors")["import_errors"]:
+                raise DemoFailed(f"Airflow cannot import the DAG:\n{errors[0]['stack_trace']}")
+            self.get(f"/api/v2/dags/{dag_id}")
             return True
 
         self.wait(ready, f"Airflow to be ready with the DAG {dag_id}", seconds)
 
     def run(self, dag_id: str, run_id: str, report: Callable[[str], None], seconds: float) -> str:
         """Trigger the DAG, report each task try as it ends, and return the state of the run."""
-        self._call(
-            "POST", f"/api/v2/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None}
-        )
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        runs = f"/api/v2/dags/{dag_id}/dagRuns"
+        path = f"{runs}/{run_id}"
+
+        def triggered() -> bool:
+            try:
+                self._call("POST", runs, {"dag_run_id": run_id, "logical_date": None})
+            except HTTPError as error:
+                if (
+                    error.code != HTTPStatus.CONFLICT
+                ):  # else an earlier call, that timed out, did it
+                    raise
+            return True
+
+        self.wait(triggered, f"the DAG run {run_id} to be triggered", seconds)
         seen: set[tuple[str, int, int, str]] = set()
         state = ""
 
@@ -137,13 +145,25 @@ class Airflow:
             return json.load(answer)
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
-        """Wait while Airflow runs. Raises DemoFailed if it ends, or after so many seconds."""
+        """Wait while Airflow runs, also when its API does not answer: on SQLite it stalls for seconds
+        at a time (3.3.2). Raises DemoFailed if it ends, or after so many seconds."""
         deadline = time.monotonic() + seconds
-        while not condition():
+        last: Exception | None = None
+
+        def holds() -> bool:
+            nonlocal last
+            try:
+                return condition()
+            except (URLError, ConnectionError, TimeoutError) as error:
+                last = error
+                return False
+
+        while not holds():
             if self._process.poll() is not None:
                 raise DemoFailed("airflow standalone ended by itself", self.log)
             if time.monotonic() > deadline:
-                raise DemoFailed(f"waited {seconds:.0f} s for {what}", self.log)
+                why = f" ({last})" if last else ""
+                raise DemoFailed(f"waited {seconds:.0f} s for {what}{why}", self.log)
             time.sleep(0.2)
 
 
