@@ -228,7 +228,8 @@ def test_the_time_of_a_try_that_pauses_is_split_into_running_and_waiting(
     times = [datetime.fromisoformat(row["dttm"]) for row in states]
     assert [row["event"] for row in states][::2] == ["running"] * 3
     by_airflow = sum((b - a).total_seconds() for a, b in zip(times[1::2], times[2::2], strict=True))
-    assert by_airflow / 2 < waiting <= by_airflow + 0.1
+    # Roughly: each of its times is late by as long as the API server took, more on a busy machine.
+    assert by_airflow / 2 < waiting < by_airflow * 1.5
 
 
 def test_what_a_part_of_a_deferred_try_said_is_kept(happened: Happened) -> None:
