@@ -234,7 +234,7 @@ def test_a_forked_child_does_not_beat_for_its_parent_and_leaves_the_parents_thre
 ) -> None:
     script = (
         "import os, sys, threading\nfrom pipeledger import Ledger\n"
-        "with Ledger(sys.argv[1]).execution('load', heartbeat_seconds=0.2):\n"
+        "with Ledger(sys.argv[1]).execution('load', heartbeat_seconds=0.01):\n"
         "    pids = []\n"
         "    for _ in range(8):\n"
         "        pid = os.fork()\n"

@@ -81,6 +81,7 @@ class GuardedRecorder:
         self._deadline = deadline
         self._in_thread = in_thread
         self._lane = _Lane(make_recorder())
+        self._held: _Lane | None = None
         self._retry_at = 0.0
         _guards.add(self)
 
@@ -186,21 +187,30 @@ class GuardedRecorder:
         return results[0]
 
     def before_fork(self) -> None:
-        """End the thread if it is idle: a process that forks is to have none of ours."""
+        """End the thread and let no call be under way: a process that forks is to have none of ours.
+
+        A child that is forked in the middle of a call of SQLite's waits for ever for its locks (seen).
+        Calls wait until ``after_fork_in_parent``; one that takes long is not waited for.
+        """
         lane = self._lane
-        if lane.lock.acquire(blocking=False):
-            try:
-                thread = lane.rest()
-                if not self._in_thread:
-                    # SQLite in a child that inherits an open file believes that it holds its locks.
-                    lane.recorder.close()
-            finally:
-                lane.lock.release()
-            if thread is not None:
-                thread.join(1.0)
+        if not lane.lock.acquire(timeout=0 if self._in_thread else 1.0):
+            return
+        self._held = lane
+        thread = lane.rest()
+        if not self._in_thread:
+            lane.recorder.close()
+        if thread is not None:
+            thread.join(1.0)
+
+    def after_fork_in_parent(self) -> None:
+        """Calls may begin again."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.lock.release()
 
     def after_fork(self) -> None:
         """In a forked child: let go of the parent's connection and lock without touching them."""
+        self._held = None
         self._lane.recorder.abandon()
         _left_behind.append(self._lane)
         self._lane = _Lane(self._make_recorder())
@@ -211,11 +221,20 @@ def _before_fork() -> None:
         guard.before_fork()
 
 
+def _after_fork_in_parent() -> None:
+    for guard in list(_guards):
+        guard.after_fork_in_parent()
+
+
 def _after_fork_in_child() -> None:
     for guard in list(_guards):
         guard.after_fork()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
 
 _: type[Recorder] = GuardedRecorder  # the guard is a recorder like any other
