@@ -13,6 +13,7 @@ from pipeledger.model.report import Report
 from pipeledger_airflow.configuration import Configuration
 from pipeledger_airflow.fence import attribute, read
 from pipeledger_airflow.lineage import declared_ends, every_pair
+from pipeledger_airflow.rhythm import rhythm_of
 from pipeledger_airflow.tags import declared, tags_of
 from pipeledger_airflow.versions import api
 
@@ -94,6 +95,7 @@ def declarations(
                 tasks=len(dag.task_dict),
                 max_active_runs=attribute(dag, "max_active_runs"),
                 deployment=configuration.deployment,
+                rhythm=read(lambda: rhythm_of(dag.timetable)),
             ),
             schedule=schedule_of(dag),
             dependencies=tuple(
@@ -112,6 +114,7 @@ def declarations(
                 type=TASK_TYPE,
                 group=GROUP,
                 watermark_kind=said.watermark_kind,
+                completeness=said.completeness,
                 metadata=_without_unknown(
                     operator=attribute(task, "operator_name"),
                     owner=attribute(task, "owner"),

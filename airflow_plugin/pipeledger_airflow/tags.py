@@ -6,13 +6,12 @@ are seen by every process, also where only the serialized DAG is. Where both spe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeledger.model.errors import InvalidInput
-from pipeledger.model.pipeline import DATEPARTS, Threshold
+from pipeledger.model.pipeline import Threshold
 from pipeledger.model.watermark import KINDS
 from pipeledger_airflow.fence import read, say_once
 
@@ -21,8 +20,6 @@ OFF = PREFIX + "off"
 """A DAG with this tag is not recorded."""
 
 PARAM = "pipeledger"
-
-_SPAN = re.compile(r"(\d{1,6}) ?([a-z]+?)s?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +30,9 @@ class Declared:
     group: str | None = None
     freshness: Threshold | None = None
     timeliness: Threshold | None = None
+    completeness: Threshold | None = None
     watermark_kind: str | None = None
-    """Of the tasks: a DAG run has no window of its own."""
+    """Both of the tasks: a DAG run has no window of its own."""
 
 
 def tags_of(dag: Any) -> frozenset[str]:
@@ -81,11 +79,9 @@ def _read(name: str, value: str) -> str | Threshold:
         return value
     if name == "watermark_kind" and value in KINDS:
         return value
-    if name in ("freshness", "timeliness"):
-        match = _SPAN.match(value)
-        if match and match.group(2) in DATEPARTS:
-            return Threshold(int(match.group(1)), match.group(2))
+    if name in ("freshness", "timeliness", "completeness"):
+        return Threshold.parse(value)
     raise InvalidInput(
         f"expected {OFF} (a param: off: True), {PREFIX}type=..., {PREFIX}group=..., {PREFIX}watermark_kind="
-        f"{'|'.join(KINDS)}, {PREFIX}freshness=2 hours or {PREFIX}timeliness=1 day"
+        f"{'|'.join(KINDS)}, {PREFIX}freshness=2 hours, {PREFIX}completeness=2 days or {PREFIX}timeliness=1 day"
     )

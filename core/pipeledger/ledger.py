@@ -21,7 +21,7 @@ from pipeledger.model.errors import (
     WatermarkUnavailable,
     is_refusal,
 )
-from pipeledger.model.pipeline import PipelineRef
+from pipeledger.model.pipeline import PipelineRef, Threshold
 from pipeledger.model.redaction import redact_text
 from pipeledger.model.report import Declaration, ExecutionReport, Report
 from pipeledger.model.report_table import ReportTable
@@ -38,6 +38,7 @@ from pipeledger.store.database import Database
 from pipeledger.store.said import Said
 
 if TYPE_CHECKING:
+    from pipeledger.monitoring.check import Outcome
     from pipeledger.store.read import Reader
 
 log = logging.getLogger(__name__)
@@ -369,6 +370,35 @@ class Ledger:
                 heartbeat.stop()
             if token is not None:
                 leave(token)
+
+    # Monitoring
+
+    def expect(
+        self,
+        address: Address | str,
+        *,
+        freshness: Threshold | None = None,
+        completeness: Threshold | None = None,
+    ) -> None:
+        """Say how old the data of an address may become, in place of what was said; checks hold it to it.
+
+        ``freshness``: since any pipeline last changed it. ``completeness``: how far the watermarks
+        upstream may lie back. Neither: it is watched no longer. Raises InvalidAddress, LedgerUnavailable.
+        """
+        from pipeledger.monitoring.expect import expect
+
+        expect(self.database, address, freshness=freshness, completeness=completeness)
+
+    def check(self, *checks: str) -> Outcome:
+        """Look for what is late, missing, failed, held back, stale, changed or odd; all checks where
+        none is named. What was found is kept, once however often it is looked.
+
+        Raises InvalidInput for a check that there is not, LedgerUnavailable.
+        """
+        from pipeledger.model.finding import CHECKS
+        from pipeledger.monitoring.check import check
+
+        return check(self.database, checks or CHECKS)
 
     # Reading
 

@@ -76,6 +76,10 @@ class Settings:
     airflow_exclude: str = _described(
         "", "Airflow: comma-separated patterns of dag_ids not to record."
     )
+    config: str = _described(
+        "",
+        "The TOML file with the routes of alerts and the probes. Unset: there are none.",
+    )
     data_dir: str = _described(
         "", "The user's data directory for Pipeledger. Unset: the platform's own."
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeledger_dagster.facts import Options, parent_tag
+    from pipeledger_dagster.monitoring import monitoring_definitions
     from pipeledger_dagster.reconciliation import Cursor, Tick, reconcile, reconcile_run
     from pipeledger_dagster.resource import PipeledgerResource
     from pipeledger_dagster.sensor import build_reconcile_sensor
@@ -23,6 +24,7 @@ _HOMES = {
     "PipeledgerResource": "resource",
     "Tick": "reconciliation",
     "build_reconcile_sensor": "sensor",
+    "monitoring_definitions": "monitoring",
     "parent_tag": "facts",
     "reconcile": "reconciliation",
     "reconcile_run": "reconciliation",
@@ -35,6 +37,7 @@ __all__ = [
     "PipeledgerResource",
     "Tick",
     "build_reconcile_sensor",
+    "monitoring_definitions",
     "parent_tag",
     "reconcile",
     "reconcile_run",

@@ -10,11 +10,15 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from pipeledger.cli import figures, lineage_screen, reach_screen, render
+from pipeledger.cli import figures, findings_screen, lineage_screen, reach_screen, render
 from pipeledger.cli.columns import Column, Columns, Row
 from pipeledger.lineage.complete import complete_up_to
 from pipeledger.lineage.walk import upstream
+from pipeledger.model.pipeline import Threshold
 from pipeledger.model.views import ExecutionView
+from pipeledger.monitoring.check import check
+from pipeledger.monitoring.expect import expect
+from pipeledger.store.database import Database
 from pipeledger.store.read import Reader
 
 DAG, JOB, LAST_ASSET = "flights", "flight_reports", "punctuality"
@@ -34,12 +38,12 @@ def show(reader: Reader, ledger: Path, warehouse: Path) -> None:
     console = render.console(sys.stdout)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_A_LOG
-    for part in _parts(reader, warehouse):
+    for part in _parts(reader, ledger, warehouse):
         console.print(part)
     _print_commands(console, reader, ledger)
 
 
-def _parts(reader: Reader, warehouse: Path) -> Iterator[RenderableType]:
+def _parts(reader: Reader, ledger: Path, warehouse: Path) -> Iterator[RenderableType]:
     top = reader.executions(top_level=True)
     yield render.heading("Four runs, two orchestrators, one ledger")
     yield render.runs(top)
@@ -58,6 +62,13 @@ def _parts(reader: Reader, warehouse: Path) -> Iterator[RenderableType]:
 
     yield render.heading(f"Up to when {LAST_ASSET} is complete, and who holds it back")
     yield reach_screen.complete(complete_up_to(reader, last))
+
+    yield render.heading(
+        f"What is late, stale or odd: {LAST_ASSET} may lie two days back, not years"
+    )
+    database = Database.parse(f"sqlite:///{ledger}")
+    expect(database, last, freshness=Threshold(1, "day"), completeness=Threshold(2, "day"))
+    yield findings_screen.outcome(check(database))
 
 
 def _watermarks(reader: Reader) -> RenderableType:
@@ -100,6 +111,8 @@ def _print_commands(console: Console, reader: Reader, ledger: Path) -> None:
         (f"{command} watermark history {DAG}.load.flights", "every move, with its cause"),
         (f"{command} lineage flight_facts --downstream", "what depends on a table"),
         (f"{command} complete {LAST_ASSET}", "up to when it is complete, and who is late"),
+        (f"{command} check", "what is late, missing, failed, stale or odd"),
+        (f"{command} status", "what runs, and what is wrong, on one screen"),
     ):
         print(f"  {text:<62}  {'# ' if remark else ''}{remark}".rstrip())
 

@@ -71,6 +71,8 @@ def test_the_demo_runs_everything_and_shows_what_was_recorded(home: Path) -> Non
     assert re.search(r"flights\.load\.flights +none +6,099 .* 899 +2013-01-09T04:00Z", out)
     assert re.search(r"load\.weather try 1 +✗ failed", out)
     assert re.search(r"load\.weather try 2 +✓ success", out)
+    assert re.search(r"freshness +1 +1 +1", out)
+    assert "complete only up to 2013-01-09 04:00Z, held back by" in out
     assert f"The ledger is the file {home / 'ledger.db'}" in out
     assert processes_of(home) == []
 

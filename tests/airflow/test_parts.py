@@ -171,6 +171,7 @@ def test_tags_declare_thresholds_type_and_kind(caplog: pytest.LogCaptureFixture)
         "pipeledger:freshness=2 hours",
         "pipeledger:timeliness=1 day",
         "pipeledger:watermark_kind=integer",
+        "pipeledger:completeness=2 days",
         "other:freshness=3 hours",
         "pipeledger:off",
     }
@@ -179,6 +180,7 @@ def test_tags_declare_thresholds_type_and_kind(caplog: pytest.LogCaptureFixture)
         freshness=Threshold(2, "hour"),
         timeliness=Threshold(1, "day"),
         watermark_kind="integer",
+        completeness=Threshold(2, "day"),
     )
     assert caplog.text == ""
 
@@ -291,6 +293,11 @@ def test_importing_the_package_imports_neither_airflow_nor_the_ledger() -> None:
 def test_the_public_names_are_what_imports() -> None:
     import pipeledger_airflow
 
-    assert pipeledger_airflow.__all__ == ["TaskExecution", "current_execution"]
+    assert pipeledger_airflow.__all__ == [
+        "TaskExecution",
+        "current_execution",
+        "monitoring_dag",
+    ]
     for name in pipeledger_airflow.__all__:
-        assert getattr(pipeledger_airflow, name).__module__ == "pipeledger_airflow.current"
+        home = "monitoring" if name == "monitoring_dag" else "current"
+        assert getattr(pipeledger_airflow, name).__module__ == f"pipeledger_airflow.{home}"

@@ -36,6 +36,7 @@ DAGS = {
     "backfilled",
     "waiting",
     "shrinking",
+    "pipeledger_monitoring",
 }
 
 
@@ -124,6 +125,8 @@ def make_it_happen(airflow: Standalone, gates: Path) -> None:
         airflow.wait_for_end(dag_id, "r1")
     unfinished = "SELECT 1 FROM dag_run WHERE state IN ('queued', 'running')"
     wait_for("all runs to end", lambda: not airflow.rows(unfinished))
+    airflow.trigger("pipeledger_monitoring", "r1")
+    airflow.wait_for_end("pipeledger_monitoring", "r1")
 
 
 def test_every_try_and_every_run_has_airflows_own_state(happened: Happened) -> None:
@@ -143,6 +146,20 @@ def test_every_try_lies_inside_a_run_of_its_dag(happened: Happened) -> None:
         assert recorded is not None and recorded.parent is not None
         parent = happened.recorded.execution(recorded.parent)
         assert parent is not None and parent.pipeline == row["dag_id"]
+
+
+def test_a_round_of_monitoring_succeeds_and_finds_every_dag_that_failed_last(
+    happened: Happened,
+) -> None:
+    assert happened.airflow.run_state("pipeledger_monitoring", "r1") == "success"
+    last = "SELECT dag_id, state, max(id) FROM dag_run GROUP BY dag_id"
+    failed = {row["dag_id"] for row in happened.airflow.rows(last) if row["state"] == "failed"}
+    found = happened.recorded.rows(
+        "SELECT p.name FROM finding f JOIN pipeline p ON p.id = f.pipeline_id"
+        " JOIN pipeline_type t ON t.id = p.pipeline_type_id"
+        " WHERE f.check_name = 'failed' AND f.state = 'open' AND t.name = 'airflow_dag'"
+    )
+    assert {row["name"] for row in found} == failed >= {"run_marked", "overtime"}
 
 
 def test_nothing_else_is_recorded(happened: Happened) -> None:

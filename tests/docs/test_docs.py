@@ -39,6 +39,9 @@ RUN = [
     "docs/python.md",
     "docs/housekeeping.md",
     "docs/sql.md",
+    "docs/monitoring.md",
+    "docs/probes.md",
+    "docs/report.md",
 ]
 
 
@@ -99,6 +102,7 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
     from pipeledger.model.address import Address
     from pipeledger.model.address_view import AddressUse, AddressView, ColumnSpan
     from pipeledger.model.completeness import CompleteView, UpstreamMark
+    from pipeledger.model.finding import Finding, FindingState, Severity
     from pipeledger.model.impact import AffectedPipeline, Consumer, ImpactView
     from pipeledger.model.lineage_views import (
         ColumnLineageEdge,
@@ -124,6 +128,7 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
         WatermarkView,
         WindowView,
     )
+    from pipeledger.monitoring.check import Checked, Outcome
     from pipeledger.store.read.addresses import FoundAddress
 
     ref, key = PipelineRef("p"), __import__("uuid").uuid4()
@@ -166,6 +171,11 @@ def test_the_json_in_the_documentation_has_the_keys_that_the_commands_print() ->
         PathView(address, address, ()).to_json(),
         CyclesView((Cycle(1, (address,), (address,)),)).to_json(),
         CompleteView(address, (mark,), (ref,), (mark,), 1).to_json(),
+        Outcome(
+            now(),
+            (Checked("failed"),),
+            (Finding(1, "failed", Severity.ERROR, FindingState.OPEN, "m", now(), now(), now(), 1),),
+        ).to_json(),
         ImpactView(
             run,
             (address,),

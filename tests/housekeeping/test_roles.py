@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +19,18 @@ from pipeledger.housekeeping.prune import prune
 from pipeledger.housekeeping.reap import reap
 from pipeledger.housekeeping.roles import HOUSEKEEPER, RECORDER, sql
 from pipeledger.housekeeping.verify import mend, verify
+from pipeledger.ledger import Ledger
 from pipeledger.model.address import Address
 from pipeledger.model.errors import InvalidName, PipeledgerError
 from pipeledger.model.lineage import LineageReport
 from pipeledger.model.pipeline import PipelineRef, PipelineReport
 from pipeledger.model.report import Counts, DatasetUse, ExecutionReport
 from pipeledger.model.state import State
+from pipeledger.monitoring.round import Plan, Round
+from pipeledger.monitoring.round import run as do_round
 from pipeledger.recording.port import WindowRequest
 from pipeledger.recording.sql import SqlRecorder
+from pipeledger.settings import Settings
 from pipeledger.store.database import Database
 from pipeledger.store.read import Reader
 from pipeledger.store.tables import metadata
@@ -203,3 +208,16 @@ def test_a_name_that_would_need_quoting_is_refused(name: str) -> None:
         sql(name)
     with pytest.raises(InvalidName):
         sql("ok", name)
+
+
+def test_a_housekeeper_may_do_a_round_and_a_recorder_hears_what_it_may_not(
+    url_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    def done(role: str) -> Round:
+        settings = Settings(database_url=url_of(role), spool_dir=str(tmp_path / "spool"))
+        return do_round(Ledger(settings=settings), Plan(prune_older_than="90d"))
+
+    record_everything(url_of("recorder"))
+    error = done("recorder").error
+    assert error is not None and "permission denied" in error
+    assert done("housekeeper").error is None

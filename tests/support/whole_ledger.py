@@ -7,6 +7,8 @@ from pipeledger.recording.sql import SqlRecorder
 from pipeledger.store.statement import Statement
 
 TABLES = (
+    "alert", "finding", "monitoring_check", "pipeline_expectation", "address_expectation",
+    "anomaly_detection_rule",
     "pipeline_execution_input", "pipeline_execution_output", "pipeline_execution_closure",
     "lineage_edge", "lineage_column_edge", "pipeline_address", "address_column", "address_alias",
     "address_lineage_closure", "address_lineage_closure_state", "watermark_history", "watermark", "pipeline_dependency",

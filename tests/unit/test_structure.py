@@ -18,7 +18,16 @@ LAYERS = [
     {"model"},
     {"sql"},
     {"store"},
-    {"recording", "lineage", "housekeeping", "settings", "testing"},
+    {
+        "recording",
+        "lineage",
+        "housekeeping",
+        "monitoring",
+        "alerts",
+        "reporting",
+        "settings",
+        "testing",
+    },
     {"execution", "ledger", "tracking", "logs"},
     {"cli"},
 ]

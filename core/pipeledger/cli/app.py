@@ -10,18 +10,27 @@ import typer
 
 from pipeledger.cli import (
     addresses,
+    alerts,
+    check,
     db,
+    findings,
+    history,
     lineage,
     names,
     pipelines,
+    probe,
     prune,
     reach,
     reap,
+    report,
+    rule,
     runs,
     spool,
     sql,
+    status,
     watermark,
 )
+from pipeledger.cli import round as upkeep
 from pipeledger.cli.context import Context
 from pipeledger.model.errors import PipeledgerError
 
@@ -47,6 +56,18 @@ app.command("cycles")(lineage.list_cycles)
 app.command("ends")(lineage.list_ends)
 app.command("complete")(reach.show_complete)
 app.command("impact")(reach.show_impact)
+app.command("status")(status.show_status)
+app.command("history")(history.show_history)
+app.command("report")(report.show_report)
+app.command("check")(check.run_checks)
+app.command("findings")(findings.list_findings)
+app.command("ack")(findings.acknowledge)
+app.command("mute")(findings.mute)
+app.command("unflag")(findings.unflag)
+app.add_typer(alerts.app, name="alerts")
+app.command("probe")(probe.probe)
+app.command("round")(upkeep.do_round)
+app.add_typer(rule.app, name="rule")
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(db.app, name="db")
 app.add_typer(spool.app, name="spool")

@@ -52,5 +52,7 @@ def prune(
         f"{done.executions} run(s) in {done.trees} tree(s) {verb};"
         f" {done.kept_trees} old tree(s) stay"
     )
+    if done.findings:
+        print(f"{done.findings} finding(s) that were over {verb}")
     if is_rebuilt:
         print("the closure of addresses (address_lineage_closure) was behind and is built again")

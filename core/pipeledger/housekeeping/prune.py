@@ -11,7 +11,7 @@ from typing import Any
 from pipeledger.housekeeping.session import in_transaction, session
 from pipeledger.model import times
 from pipeledger.model.errors import InvalidInput
-from pipeledger.store import pruning
+from pipeledger.store import findings, pruning
 from pipeledger.store.database import Connection, Database
 
 KEEP_LAST = 10
@@ -21,11 +21,12 @@ LARGEST_BATCH = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was deleted, and how many old trees had to stay."""
+    """What was deleted, and how many old trees had to stay. ``findings``: that were over as long ago."""
 
     trees: int = 0
     executions: int = 0
     kept_trees: int = 0
+    findings: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,6 +36,7 @@ class Pruned:
             self.trees + other.trees,
             self.executions + other.executions,
             self.kept_trees + other.kept_trees,
+            self.findings + other.findings,
         )
 
 
@@ -53,7 +55,7 @@ def prune(
     A tree stays whole when anything in it still runs, was heard of since, is a success that waits for
     its watermark, or is one of the last ``keep_last`` runs of its pipeline. About ``batch`` executions
     are deleted in a transaction, and ``progress`` is told after each; stopping in between loses nothing.
-    Raises InvalidInput.
+    Findings that were over as long ago go as well. Raises InvalidInput.
     """
     if not 1 <= batch <= LARGEST_BATCH:
         raise InvalidInput(f"batch {batch} cannot be used: expected 1 to {LARGEST_BATCH}")
@@ -70,7 +72,16 @@ def prune(
             if database.is_sqlite and step.executions and not dry_run:
                 # One writer at a time, and no queue for it: let those in who wait.
                 time.sleep(min(0.1, time.monotonic() - began))
-    return done
+        return done + _findings(connection, before, batch, dry_run)
+
+
+def _findings(connection: Connection, before: datetime, batch: int, dry_run: bool) -> Pruned:
+    if dry_run:
+        return Pruned(findings=in_transaction(connection, lambda c: findings.count_old(c, before)))
+    deleted = 0
+    while step := in_transaction(connection, lambda c: findings.delete_old(c, before, batch)):
+        deleted += step
+    return Pruned(findings=deleted)
 
 
 def _step(

@@ -36,6 +36,12 @@ RECORDER: dict[str, tuple[str, ...]] = {
     "address_lineage_closure": (INSERT, UPDATE, DELETE),
     "address_lineage_closure_state": (INSERT, UPDATE),
     "pipeline_daily": (),
+    "address_expectation": (INSERT, UPDATE),
+    "finding": (),
+    "monitoring_check": (),
+    "pipeline_expectation": (),
+    "anomaly_detection_rule": (),
+    "alert": (),
 }
 """What recording writes, beside reading everything. Nobody who records can delete a run or a watermark."""
 HOUSEKEEPER: dict[str, tuple[str, ...]] = {
@@ -45,8 +51,13 @@ HOUSEKEEPER: dict[str, tuple[str, ...]] = {
     "pipeline_execution_input": (DELETE,),
     "pipeline_execution_output": (DELETE,),
     "pipeline_daily": (INSERT, UPDATE),
+    "finding": (INSERT, UPDATE, DELETE),
+    "monitoring_check": (INSERT, UPDATE),
+    "pipeline_expectation": (INSERT, UPDATE),
+    "anomaly_detection_rule": (INSERT, UPDATE),
+    "alert": (INSERT, UPDATE, DELETE),
 }
-"""What `prune`, `names rule` and `db check --repair` write more than a recorder."""
+"""What `check`, `prune`, `names rule` and `db check --repair` write more than a recorder."""
 
 _READ = [*metadata.tables, *views.POSTGRESQL, "alembic_version"]
 
@@ -80,11 +91,12 @@ def sql(prefix: str = "pipeledger", schema: str = "public") -> str:
         f"-- {recorder}: reads, and writes what recording writes; it cannot delete a run or a watermark.",
         f"GRANT {reader} TO {recorder};",
         *_grants(schema, recorder, RECORDER),
-        *_sequences(schema, recorder),
+        *_sequences(schema, recorder, RECORDER),
         "",
-        f"-- {housekeeper}: records, reaps, prunes, repairs, sets naming rules.",
+        f"-- {housekeeper}: records, checks, reaps, prunes, repairs, sets naming rules.",
         f"GRANT {recorder} TO {housekeeper};",
         *_grants(schema, housekeeper, HOUSEKEEPER),
+        *_sequences(schema, housekeeper, HOUSEKEEPER),
         "",
         f"-- {migrator}: owns the tables, for `pipeledger db upgrade`.",
         f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {migrator};",
@@ -106,11 +118,11 @@ def _grants(schema: str, role: str, privileges: dict[str, tuple[str, ...]]) -> l
     ]
 
 
-def _sequences(schema: str, role: str) -> list[str]:
+def _sequences(schema: str, role: str, privileges: dict[str, tuple[str, ...]]) -> list[str]:
     numbered = [
         table.name
         for table in metadata.tables.values()
-        if table.autoincrement_column is not None and INSERT in RECORDER.get(table.name, ())
+        if table.autoincrement_column is not None and INSERT in privileges.get(table.name, ())
     ]
     names = ", ".join(f"{schema}.{name}_id_seq" for name in numbered)
     return [f"GRANT USAGE ON SEQUENCE {names} TO {role};"]

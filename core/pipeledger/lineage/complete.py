@@ -11,6 +11,7 @@ from pipeledger.model.completeness import CompleteView, UpstreamMark
 from pipeledger.model.lineage_views import UPSTREAM
 from pipeledger.model.pipeline import PipelineRef
 from pipeledger.store.read import (
+    Connection,
     Reader,
     address_names,
     edges,
@@ -45,33 +46,41 @@ def complete_up_to(
     Raises NotFound for an address that the ledger does not know, InvalidInput.
     """
     with reader.connection() as connection:
-        counts = edges.counted(connection, None, namespaces)
-        id_, found = address_names.find(connection, address)
-        reached = reach(connection, UPSTREAM, [id_], counts, depth=None, most=most)
-        nearest: dict[int, tuple[int, int]] = {}
-        users = pipeline_addresses.users(
-            connection, reached.depths, pipeline_addresses.OUTPUT, counts
-        )
-        for pipeline, written in users:
-            here = (reached.depths[written], written)
-            nearest[pipeline] = min(here, nearest.get(pipeline, here))
-        marks = upstream_marks.of_pipelines(connection, nearest)
-        refs = edges.pipelines(connection, nearest)
-        names = address_names.of_ids(connection, {written for _, written in nearest.values()})
-        made: dict[int, UpstreamMark] = {}
-        for pipeline, mark in marks.items():
-            if mark is None:
-                continue
-            distance, written = nearest[pipeline]
-            made[pipeline] = UpstreamMark(
-                refs[pipeline], mark.partition_key, mark.up_to, distance, names[written],
-                None if mark.up_to is None else mark.moved_at,
-            )  # fmt: skip
-        latest = sorted(made, key=lambda p: _order(made[p]))
-        active = [p for p in latest if (mark := marks[p]) is not None and mark.is_active]
-        views = pipelines.of_ids(connection, active[:WITH_LAST_RUN])
-        for pipeline, view in views.items():
-            made[pipeline] = replace(made[pipeline], last_run=view.last_run)
+        return complete(connection, address, namespaces, most)
+
+
+def complete(
+    connection: Connection,
+    address: Address | str,
+    namespaces: Collection[str] | None = None,
+    most: int = MOST,
+) -> CompleteView:
+    """``complete_up_to``, of the moment that a connection sees."""
+    counts = edges.counted(connection, None, namespaces)
+    id_, found = address_names.find(connection, address)
+    reached = reach(connection, UPSTREAM, [id_], counts, depth=None, most=most)
+    nearest: dict[int, tuple[int, int]] = {}
+    users = pipeline_addresses.users(connection, reached.depths, pipeline_addresses.OUTPUT, counts)
+    for pipeline, written in users:
+        here = (reached.depths[written], written)
+        nearest[pipeline] = min(here, nearest.get(pipeline, here))
+    marks = upstream_marks.of_pipelines(connection, nearest)
+    refs = edges.pipelines(connection, nearest)
+    names = address_names.of_ids(connection, {written for _, written in nearest.values()})
+    made: dict[int, UpstreamMark] = {}
+    for pipeline, mark in marks.items():
+        if mark is None:
+            continue
+        distance, written = nearest[pipeline]
+        made[pipeline] = UpstreamMark(
+            refs[pipeline], mark.partition_key, mark.up_to, distance, names[written],
+            None if mark.up_to is None else mark.moved_at,
+        )  # fmt: skip
+    latest = sorted(made, key=lambda p: _order(made[p]))
+    active = [p for p in latest if (mark := marks[p]) is not None and mark.is_active]
+    views = pipelines.of_ids(connection, active[:WITH_LAST_RUN])
+    for pipeline, view in views.items():
+        made[pipeline] = replace(made[pipeline], last_run=view.last_run)
     partial = None
     if reached.is_cut:
         partial = f"stopped after {most} addresses: at most this, there may be later ones upstream"

@@ -12,6 +12,7 @@ PipeledgerError
     NotFound                     the ledger does not know it
         UnknownExecution
         UnknownPipeline
+    MissingExtra                 install what this needs: the message names it
     SchemaMismatch               mend the database: `pipeledger db upgrade`, or another file
     LedgerUnavailable            try again later: nothing is wrong with what you passed
         WatermarkUnavailable
@@ -93,6 +94,13 @@ class UnknownExecution(NotFound):
         super().__init__(
             f"no execution {key!r} (`pipeledger runs` lists the latest with their keys)"
         )
+
+
+class MissingExtra(PipeledgerError):
+    """A library that this needs and that recording does not is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} needs more libraries: pip install "pipeledger[{extra}]"')
 
 
 class SchemaMismatch(PipeledgerError):

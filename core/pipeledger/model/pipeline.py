@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeledger.model import times
+from pipeledger.model import rhythm, times
 from pipeledger.model.canonical import content_hash
 from pipeledger.model.errors import InvalidInput, InvalidName
 from pipeledger.model.redaction import redact
 from pipeledger.model.watermark import KINDS
 
 DATEPARTS = ("minute", "hour", "day", "week", "month", "year")
+_THRESHOLD = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d+)?)\s*([^\W\d_]*)\s*")
 MAX_NAME = 500
 MAX_TYPE_NAME = 150
 DEFAULT_NAMESPACE = "default"
@@ -70,12 +72,42 @@ class Threshold:
                 f"threshold {self.number!r} cannot be used: expected a whole number above 0"
             )
 
+    def __str__(self) -> str:
+        return f"{self.number} {self.datepart}" + ("" if self.number == 1 else "s")
+
+    @classmethod
+    def parse(cls, text: str) -> Threshold:
+        """Read ``1 day`` or ``6 hours``, as ``str`` writes it. Raises InvalidInput."""
+        match = _THRESHOLD.fullmatch(text)
+        if match is None:
+            raise InvalidInput(
+                f"threshold {text[:60]!r} cannot be read: expected a whole number and one of"
+                f" {', '.join(DATEPARTS)}, e.g. '6 hours'"
+            )
+        number, word = match.groups()
+        if "." in number or "," in number:
+            raise InvalidInput(
+                f"threshold {text!r} is no whole number: write it in a smaller unit, e.g. '90 minutes'"
+            )
+        if int(number) <= 0:
+            raise InvalidInput(
+                f"threshold {text!r} is not above 0: write how long it may take at most, e.g. '1 day'"
+            )
+        if not word:
+            raise InvalidInput(
+                f"threshold {text!r} has no datepart: write '{number} hours' or '{number} days'"
+            )
+        datepart = word.lower().removesuffix("s")
+        return cls(int(number), datepart if datepart in DATEPARTS else word)
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineReport:
     """What code declares about a pipeline, whole: what is not named here is removed.
 
-    ``schedule`` is the expected rhythm (cron text, an interval, or the orchestrator's own words).
+    ``schedule`` is the expected rhythm: a cron text (``0 5 * * 1-5 Europe/Berlin``), an interval
+    (``15 minutes``), or the orchestrator's own words. ``timeliness``: how long a run may take.
+    ``freshness``: how old the last change of its data may become; ``completeness``: a time watermark.
     ``dependencies`` are (upstream, downstream) pairs inside this pipeline, such as a DAG's task
     graph. Of two declarations the one that occurred last is kept.
     """
@@ -91,6 +123,7 @@ class PipelineReport:
     schedule: str | None = None
     dependencies: tuple[tuple[PipelineRef, PipelineRef], ...] = ()
     code_version: str | None = None
+    completeness: Threshold | None = None
 
     def __post_init__(self) -> None:
         checked_name("pipeline type", self.type, MAX_TYPE_NAME)
@@ -100,6 +133,8 @@ class PipelineReport:
             raise InvalidInput(
                 f"watermark kind {self.watermark_kind!r} is unknown; use one of {', '.join(KINDS)}"
             )
+        if self.schedule is not None and rhythm.looks_like_cron(self.schedule):
+            rhythm.parse(self.schedule)
         object.__setattr__(self, "occurred_at", times.as_utc(self.occurred_at, "occurred_at"))
         object.__setattr__(self, "metadata", redact(dict(self.metadata)))
         object.__setattr__(self, "dependencies", tuple(sorted(set(self.dependencies))))
@@ -107,16 +142,17 @@ class PipelineReport:
     @property
     def configuration(self) -> dict[str, Any]:
         """The content that the hash is of: everything declared, but when and by which code."""
+        # Not named where it is not said: the hash of what was declared before there was such a thing.
+        completeness = (
+            {} if self.completeness is None else {"completeness": _pair(self.completeness)}
+        )
         return {
             "type": self.type,
             "group": self.group,
             "metadata": dict(self.metadata),
-            "freshness": None
-            if self.freshness is None
-            else [self.freshness.number, self.freshness.datepart],
-            "timeliness": None
-            if self.timeliness is None
-            else [self.timeliness.number, self.timeliness.datepart],
+            "freshness": _pair(self.freshness),
+            "timeliness": _pair(self.timeliness),
+            **completeness,
             "watermark_kind": self.watermark_kind,
             "schedule": self.schedule,
             "dependencies": [
@@ -159,6 +195,7 @@ class PipelineReport:
             metadata=data.get("metadata") or {},
             freshness=threshold("freshness"),
             timeliness=threshold("timeliness"),
+            completeness=threshold("completeness"),
             watermark_kind=data.get("watermark_kind"),
             schedule=data.get("schedule"),
             dependencies=tuple(
@@ -167,3 +204,7 @@ class PipelineReport:
             ),
             code_version=data.get("code_version"),
         )
+
+
+def _pair(threshold: Threshold | None) -> list[int | str] | None:
+    return None if threshold is None else [threshold.number, threshold.datepart]

@@ -22,6 +22,7 @@ _CONFIGURE = Statement(
     "UPDATE pipeline SET pipeline_type_id = :type_id, pipeline_metadata = :metadata,"
     " freshness_number = :freshness_number, freshness_datepart = :freshness_datepart,"
     " timeliness_number = :timeliness_number, timeliness_datepart = :timeliness_datepart,"
+    " completeness_number = :completeness_number, completeness_datepart = :completeness_datepart,"
     " schedule = :schedule, code_version = :code_version, configuration_hash = :hash,"
     " configured_at = :at, load_lineage = :true, updated_at = :now,"
     " watermark_kind = COALESCE(watermark_kind, :kind) WHERE id = :id"
@@ -112,6 +113,7 @@ def register(connection: Connection, names: Names, report: PipelineReport, now: 
         "kind": report.watermark_kind,
         **_threshold("freshness", report.freshness),
         **_threshold("timeliness", report.timeliness),
+        **_threshold("completeness", report.completeness),
     }
     connection.run(_CONFIGURE, parameters)
     if report.watermark_kind is not None:

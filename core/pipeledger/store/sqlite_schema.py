@@ -5,7 +5,7 @@ Generated from ``pipeledger.store.tables``; a test says when it is behind.
 Regenerate with ``python -m pipeledger_migrations.render_sqlite_schema``.
 """
 
-REVISION = "0002"
+REVISION = "0003"
 """The schema revision that this version works with, in every kind of database."""
 
 DDL: tuple[str, ...] = (
@@ -37,6 +37,13 @@ DDL: tuple[str, ...] = (
     updated_at VARCHAR(26) NOT NULL,
     CONSTRAINT pk_address_type PRIMARY KEY (id),
     CONSTRAINT uq_address_type_name_group_name UNIQUE (name, group_name)
+)""",
+    """CREATE TABLE monitoring_check (
+    name VARCHAR(20) NOT NULL,
+    checked_at VARCHAR(26) NOT NULL,
+    checked INTEGER NOT NULL,
+    state JSON NOT NULL,
+    CONSTRAINT pk_monitoring_check PRIMARY KEY (name)
 )""",
     """CREATE TABLE namespace (
     id INTEGER NOT NULL,
@@ -105,6 +112,20 @@ DDL: tuple[str, ...] = (
     CONSTRAINT pk_address_column PRIMARY KEY (address_id, name, data_type, ordinal, began_at),
     CONSTRAINT fk_address_column_address_id FOREIGN KEY(address_id) REFERENCES address (id)
 )""",
+    """CREATE INDEX ix_address_column_began_at ON address_column (began_at)""",
+    """CREATE INDEX ix_address_column_ended_at ON address_column (ended_at)""",
+    """CREATE TABLE address_expectation (
+    address_id INTEGER NOT NULL,
+    freshness_number INTEGER,
+    freshness_datepart VARCHAR(10),
+    completeness_number INTEGER,
+    completeness_datepart VARCHAR(10),
+    mute BOOLEAN DEFAULT 0 NOT NULL,
+    created_at VARCHAR(26) NOT NULL,
+    updated_at VARCHAR(26) NOT NULL,
+    CONSTRAINT pk_address_expectation PRIMARY KEY (address_id),
+    CONSTRAINT fk_address_expectation_address_id FOREIGN KEY(address_id) REFERENCES address (id)
+)""",
     """CREATE TABLE pipeline (
     id INTEGER NOT NULL,
     namespace_id INTEGER NOT NULL,
@@ -133,12 +154,66 @@ DDL: tuple[str, ...] = (
     lineage_declared_at VARCHAR(26),
     created_at VARCHAR(26) NOT NULL,
     updated_at VARCHAR(26) NOT NULL,
+    completeness_number INTEGER,
+    completeness_datepart VARCHAR(10),
     CONSTRAINT pk_pipeline PRIMARY KEY (id),
     CONSTRAINT uq_pipeline_namespace_id_name UNIQUE (namespace_id, name),
     CONSTRAINT fk_pipeline_namespace_id FOREIGN KEY(namespace_id) REFERENCES namespace (id),
     CONSTRAINT fk_pipeline_pipeline_type_id FOREIGN KEY(pipeline_type_id) REFERENCES pipeline_type (id)
 )""",
     """CREATE INDEX ix_pipeline_pipeline_type_id ON pipeline (pipeline_type_id)""",
+    """CREATE TABLE anomaly_detection_rule (
+    id INTEGER NOT NULL,
+    pipeline_id INTEGER NOT NULL,
+    metric_field VARCHAR(20) NOT NULL,
+    z_threshold DOUBLE DEFAULT '3' NOT NULL,
+    lookback_days INTEGER DEFAULT '30' NOT NULL,
+    minimum_executions INTEGER DEFAULT '30' NOT NULL,
+    active BOOLEAN DEFAULT 1 NOT NULL,
+    created_at VARCHAR(26) NOT NULL,
+    updated_at VARCHAR(26) NOT NULL,
+    CONSTRAINT pk_anomaly_detection_rule PRIMARY KEY (id),
+    CONSTRAINT uq_anomaly_detection_rule_pipeline_id_metric_field UNIQUE (pipeline_id, metric_field),
+    CONSTRAINT ck_anomaly_detection_rule_metric_field CHECK (metric_field IN ('duration_seconds','inserts','updates','soft_deletes','total_rows','throughput')),
+    CONSTRAINT fk_anomaly_detection_rule_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id)
+)""",
+    """CREATE TABLE finding (
+    id INTEGER NOT NULL,
+    check_name VARCHAR(20) NOT NULL,
+    subject VARCHAR(200) NOT NULL,
+    namespace_id INTEGER,
+    pipeline_id INTEGER,
+    pipeline_execution_id INTEGER,
+    run_key VARCHAR(36),
+    address_id INTEGER,
+    metric VARCHAR(20) DEFAULT '' NOT NULL,
+    severity VARCHAR(10) NOT NULL,
+    state VARCHAR(12) NOT NULL,
+    message TEXT NOT NULL,
+    details JSON NOT NULL,
+    since VARCHAR(26) NOT NULL,
+    openings INTEGER NOT NULL,
+    opened_at VARCHAR(26) NOT NULL,
+    updated_at VARCHAR(26) NOT NULL,
+    resolved_at VARCHAR(26),
+    acknowledged_at VARCHAR(26),
+    acknowledged_by TEXT,
+    muted_until VARCHAR(26),
+    unflagged_at VARCHAR(26),
+    note TEXT,
+    CONSTRAINT pk_finding PRIMARY KEY (id),
+    CONSTRAINT uq_finding_check_name_subject UNIQUE (check_name, subject),
+    CONSTRAINT ck_finding_state CHECK (state IN ('open','acknowledged','resolved')),
+    CONSTRAINT ck_finding_severity CHECK (severity IN ('warning','error','critical')),
+    CONSTRAINT fk_finding_namespace_id FOREIGN KEY(namespace_id) REFERENCES namespace (id),
+    CONSTRAINT fk_finding_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id),
+    CONSTRAINT fk_finding_address_id FOREIGN KEY(address_id) REFERENCES address (id)
+)""",
+    """CREATE INDEX ix_finding_address_id ON finding (address_id)""",
+    """CREATE INDEX ix_finding_opened_at ON finding (opened_at)""",
+    """CREATE INDEX ix_finding_pipeline_id ON finding (pipeline_id, check_name, opened_at)""",
+    """CREATE INDEX ix_finding_resolved_at ON finding (resolved_at)""",
+    """CREATE INDEX ix_finding_unresolved ON finding (check_name) WHERE state <> 'resolved'""",
     """CREATE TABLE lineage_column_edge (
     pipeline_id INTEGER NOT NULL,
     target_address_id INTEGER NOT NULL,
@@ -296,6 +371,20 @@ DDL: tuple[str, ...] = (
     """CREATE INDEX ix_pipeline_execution_running ON pipeline_execution (start_date) WHERE state = 'running'""",
     """CREATE INDEX ix_pipeline_execution_start_date ON pipeline_execution (start_date)""",
     """CREATE INDEX ix_pipeline_execution_waiting ON pipeline_execution (pipeline_id, partition_key, to_order) WHERE succeeded AND NOT absorbed AND to_order IS NOT NULL""",
+    """CREATE TABLE pipeline_expectation (
+    pipeline_id INTEGER NOT NULL,
+    source VARCHAR(10) NOT NULL,
+    rhythm TEXT,
+    expected_at VARCHAR(26),
+    grace_seconds INTEGER DEFAULT '0' NOT NULL,
+    look_at VARCHAR(26) NOT NULL,
+    configuration_hash VARCHAR(64),
+    details JSON,
+    CONSTRAINT pk_pipeline_expectation PRIMARY KEY (pipeline_id),
+    CONSTRAINT ck_pipeline_expectation_source CHECK (source IN ('declared','learned','none')),
+    CONSTRAINT fk_pipeline_expectation_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id)
+)""",
+    """CREATE INDEX ix_pipeline_expectation_look_at ON pipeline_expectation (look_at)""",
     """CREATE TABLE watermark (
     pipeline_id INTEGER NOT NULL,
     partition_key VARCHAR(500) DEFAULT '' NOT NULL,
@@ -324,6 +413,26 @@ DDL: tuple[str, ...] = (
     CONSTRAINT fk_watermark_history_pipeline_id FOREIGN KEY(pipeline_id) REFERENCES pipeline (id)
 )""",
     """CREATE INDEX ix_watermark_history_pipeline_id_partition_key ON watermark_history (pipeline_id, partition_key, id)""",
+    """CREATE TABLE alert (
+    id INTEGER NOT NULL,
+    finding_id INTEGER NOT NULL,
+    opening INTEGER NOT NULL,
+    route VARCHAR(100) NOT NULL,
+    event VARCHAR(10) NOT NULL,
+    number INTEGER NOT NULL,
+    state VARCHAR(10) NOT NULL,
+    attempts INTEGER DEFAULT '0' NOT NULL,
+    claimed_until VARCHAR(26),
+    created_at VARCHAR(26) NOT NULL,
+    sent_at VARCHAR(26),
+    error TEXT,
+    CONSTRAINT pk_alert PRIMARY KEY (id),
+    CONSTRAINT uq_alert_finding_id_opening_route_event_number UNIQUE (finding_id, opening, route, event, number),
+    CONSTRAINT ck_alert_event CHECK (event IN ('opened','resolved','reminder')),
+    CONSTRAINT ck_alert_state CHECK (state IN ('sending','sent','failed','given up')),
+    CONSTRAINT fk_alert_finding_id FOREIGN KEY(finding_id) REFERENCES finding (id)
+)""",
+    """CREATE INDEX ix_alert_undelivered ON alert (route) WHERE state IN ('sending','failed')""",
     """CREATE TABLE pipeline_execution_closure (
     parent_execution_id INTEGER NOT NULL,
     child_execution_id INTEGER NOT NULL,
@@ -356,4 +465,7 @@ DDL: tuple[str, ...] = (
 )""",
     """CREATE INDEX ix_pipeline_execution_output_address_id ON pipeline_execution_output (address_id)""",
     """CREATE VIEW address_lineage AS SELECT e.pipeline_id, e.source_address_id, e.target_address_id, MIN(e.began_at) AS first_seen_at, MAX(CASE WHEN e.origin = 'declared' AND p.lineage_declared_at > e.last_seen_at THEN p.lineage_declared_at ELSE e.last_seen_at END) AS last_seen_at FROM lineage_edge e JOIN pipeline p ON p.id = e.pipeline_id WHERE e.began_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' AND e.ended_at > strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' GROUP BY e.pipeline_id, e.source_address_id, e.target_address_id""",
+    """CREATE VIEW timeliness_pipeline_execution_log AS SELECT f.pipeline_execution_id, f.pipeline_id, json_extract(f.details, '$.duration_seconds') AS duration_seconds, json_extract(f.details, '$.seconds_threshold') AS seconds_threshold, json_extract(f.details, '$.execution_status') AS execution_status, json_extract(f.details, '$.timely_number') AS timely_number, json_extract(f.details, '$.timely_datepart') AS timely_datepart, json_extract(f.details, '$.used_child_config') AS used_child_config, f.opened_at AS created_at FROM finding f WHERE f.check_name = 'timeliness'""",
+    """CREATE VIEW freshness_pipeline_log AS SELECT f.id, f.pipeline_id, json_extract(f.details, '$.last_dml_timestamp') AS last_dml_timestamp, f.opened_at AS evaluation_timestamp, json_extract(f.details, '$.freshness_number') AS freshness_number, json_extract(f.details, '$.freshness_datepart') AS freshness_datepart, json_extract(f.details, '$.used_child_config') AS used_child_config FROM finding f WHERE f.check_name = 'freshness' AND f.pipeline_id IS NOT NULL""",
+    """CREATE VIEW anomaly_detection_result AS SELECT f.pipeline_execution_id, f.pipeline_id, f.metric AS metric_field, json_extract(f.details, '$.rule_id') AS rule_id, json_extract(f.details, '$.violation_value') AS violation_value, json_extract(f.details, '$.z_score') AS z_score, json_extract(f.details, '$.historical_mean') AS historical_mean, json_extract(f.details, '$.std_deviation_value') AS std_deviation_value, json_extract(f.details, '$.z_threshold') AS z_threshold, json_extract(f.details, '$.threshold_min_value') AS threshold_min_value, json_extract(f.details, '$.threshold_max_value') AS threshold_max_value, f.details AS context, f.opened_at AS detected_at FROM finding f WHERE f.check_name = 'volume' AND f.unflagged_at IS NULL""",
 )

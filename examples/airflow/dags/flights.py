@@ -221,7 +221,7 @@ def build() -> None:
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    tags=["pipeledger", "example"],
+    tags=["pipeledger", "example", "pipeledger:timeliness=2 minutes"],
     default_args={"owner": "analytics"},
 )
 def flights() -> None:

@@ -1,0 +1,1 @@
+"""Health reports: what the ledger knows of a period, scored, as Markdown, HTML and JSON."""
