@@ -13,6 +13,7 @@ from pipeledger.cli import (
     alerts,
     check,
     db,
+    expect,
     findings,
     history,
     lineage,
@@ -67,6 +68,7 @@ app.command("unflag")(findings.unflag)
 app.add_typer(alerts.app, name="alerts")
 app.command("probe")(probe.probe)
 app.command("round")(upkeep.do_round)
+app.add_typer(expect.app, name="expect")
 app.add_typer(rule.app, name="rule")
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(db.app, name="db")

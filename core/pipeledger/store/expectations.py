@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeledger.model.canonical import canonical_json
+from pipeledger.model.errors import NotFound
 from pipeledger.model.pipeline import Threshold
 from pipeledger.store.database import Connection
 from pipeledger.store.statement import Statement
@@ -45,6 +46,29 @@ _FORGET = Statement(
     " completeness_number = NULL, completeness_datepart = NULL, updated_at = :now"
     " WHERE address_id = :id"
 )
+_FIND_TYPE = Statement(
+    "SELECT t.id FROM pipeline_type t JOIN namespace n ON n.id = t.namespace_id"
+    " WHERE n.name = :namespace AND t.name = :name"
+)
+_TYPES = Statement(
+    "SELECT t.name FROM pipeline_type t JOIN namespace n ON n.id = t.namespace_id"
+    " WHERE n.name = :namespace ORDER BY t.name LIMIT 20"
+)
+# Set where something is said of it: a threshold that is not named stays.
+_SET_TYPE = {
+    what: Statement(
+        f"UPDATE pipeline_type SET {what}_number = :number, {what}_datepart = :datepart,"
+        " updated_at = :now WHERE id = :id"
+    )
+    for what in ("timeliness", "freshness")
+}
+_MUTE = {
+    (table, what): Statement(
+        f"UPDATE {table} SET mute_{what}_check = :muted, updated_at = :now WHERE id = :id"
+    )
+    for table in ("pipeline", "pipeline_type")
+    for what in ("timeliness", "freshness")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +128,43 @@ def expect(
             **_parts("completeness", completeness),
         },
     )
+
+
+def find_type(connection: Connection, namespace: str, name: str) -> int:
+    """The id of a type of pipelines. Raises NotFound, which names those that there are."""
+    rows = connection.rows(_FIND_TYPE, {"namespace": namespace, "name": name})
+    if not rows:
+        there = ", ".join(str(row[0]) for row in connection.rows(_TYPES, {"namespace": namespace}))
+        raise NotFound(
+            f"there is no type {name!r} in namespace {namespace}: "
+            + (
+                f"its types are {there}"
+                if there
+                else "no pipeline there has been declared with one"
+            )
+        )
+    return int(rows[0][0])
+
+
+def allow(
+    connection: Connection, type_id: int, what: str, threshold: Threshold | None, now: datetime
+) -> None:
+    """Set the threshold of a type (``timeliness`` or ``freshness``); None: it has none."""
+    values = {"number": None, "datepart": None}
+    if threshold is not None:
+        values = {"number": threshold.number, "datepart": threshold.datepart}  # type: ignore[dict-item]
+    connection.run(_SET_TYPE[what], {**values, "id": type_id, "now": connection.time(now)})
+
+
+def mute(
+    connection: Connection, table: str, id_: int, what: str, muted: bool, now: datetime
+) -> None:
+    """Mute a check (``timeliness``, which missing belongs to, or ``freshness``), or hear it again.
+
+    ``table``: pipeline or pipeline_type.
+    """
+    values = {"muted": muted, "id": id_, "now": connection.time(now)}
+    connection.run(_MUTE[table, what], values)
 
 
 def _parts(name: str, threshold: Threshold | None) -> dict[str, object]:
