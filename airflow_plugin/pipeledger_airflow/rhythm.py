@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 _FIXED = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1, "microseconds": 1e-6}
-_HOUR = 3_600
 
 
 def rhythm_of(timetable: Any) -> list[dict[str, Any]] | None:
@@ -43,6 +42,6 @@ def _seconds(delta: float | Mapping[str, Any]) -> float | None:
 def _zone_name(zone: str | int | None) -> str | None:
     """The name of a time zone that Airflow writes as a name, or as seconds where it has none."""
     if isinstance(zone, int):
-        # Signs are the other way round in these names: Etc/GMT-1 is an hour ahead of UTC.
-        return None if zone % _HOUR else f"Etc/GMT{-zone // _HOUR:+d}"
+        hours, minutes = divmod(abs(zone) // 60, 60)
+        return f"UTC{'-' if zone < 0 else '+'}{hours:02d}:{minutes:02d}"
     return zone

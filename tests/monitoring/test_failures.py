@@ -115,3 +115,14 @@ def test_an_inactive_pipeline_does_not_matter(runs: Runs) -> None:
     assert len(runs.found(CHECK)) == 1
     runs.set("UPDATE pipeline SET active = :on WHERE name = 'load'", on=False)
     assert runs.found(CHECK, now=NOW + MINUTE) == []
+
+
+def test_a_run_that_was_lost_before_it_could_start_is_found(runs: Runs) -> None:
+    runs.run("load", NOW - 3 * HOUR, NOW - 2 * HOUR)
+    runs.check(CHECK)
+    lost = runs.ended("load", UUID(int=77), NOW + HOUR, FAILED, error="no worker took it")
+    runs.recorder.record([lost])
+    (failed,) = runs.found(CHECK, now=NOW + 2 * HOUR)
+    assert failed.message == "failed at 2026-03-10 13:00Z: ValueError: no worker took it"
+    runs.run("load", NOW + 3 * HOUR, NOW + 4 * HOUR)
+    assert runs.found(CHECK, now=NOW + 5 * HOUR) == []

@@ -23,6 +23,8 @@ def at(text: str) -> datetime:
         ("0 5 * * *", "0 5 * * *", "2026-01-01T05:00"),
         ("@daily", "0 0 * * *", "2026-01-02T00:00"),
         ("@daily Europe/Berlin", "0 0 * * * Europe/Berlin", "2026-01-01T23:00"),
+        ("0 5 * * * UTC+05:30", "0 5 * * * UTC+05:30", "2026-01-01T23:30"),
+        ("0 5 * * * UTC-02:00", "0 5 * * * UTC-02:00", "2026-01-01T07:00"),
         ("0 5 * * 1-5 UTC", "0 5 * * 1-5", "2026-01-01T05:00"),
         ("0 9 * * 6; 0 5 * * 1", "0 9 * * 6; 0 5 * * 1", "2026-01-03T09:00"),
         ("1 day, 0:00:00", "every 1 day", "2026-01-02T00:00"),
@@ -45,6 +47,7 @@ def test_schedules_are_read(text: str, words: str, following: str) -> None:
         ("every now and then", "15 minutes"),
         ("", "is empty"),
         ("0 5 * * * Mars/Olympus", "Europe/Berlin"),
+        ("0 5 * * * UTC+25:00", "Europe/Berlin"),
     ],
 )
 def test_what_is_no_schedule_is_refused_with_words_that_mend_it(text: str, names: str) -> None:

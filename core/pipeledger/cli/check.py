@@ -37,7 +37,15 @@ def run_checks(
     wanted = set(checks or ["all"])
     if "all" in wanted:
         wanted = (wanted - {"all"}) | set(CHECKS)
-    result = check(Database.parse(cli.url), wanted)
+    database = Database.parse(cli.url)
+    if as_json or not cli.console.is_terminal:
+        result = check(database, wanted)
+    else:
+        # A first look at a large ledger takes a minute: it computes when everything is expected.
+        with cli.console.status("Looking ...") as status:
+            result = check(
+                database, wanted, progress=lambda done: status.update(f"{done.check} is done ...")
+            )
     cli.show(as_json, result.to_json, lambda: screens.outcome(result))
     if result.open:
         raise typer.Exit(FOUND)

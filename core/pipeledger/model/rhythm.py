@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,7 +29,8 @@ PRESETS = {
     "@annually": "0 0 1 1 *",
 }
 _FIELD = re.compile(r"[\d*/,\-#?LWH]+\Z|(?:[A-Za-z]{3}[,\-/]?)+\Z")
-_ZONE = re.compile(r"UTC\Z|[A-Za-z]\w*/[A-Za-z]")
+_OFFSET = re.compile(r"UTC([+-])(\d\d):(\d\d)\Z")
+_ZONE = re.compile(r"UTC\Z|UTC[+-]\d\d:\d\d\Z|[A-Za-z]\w*/[A-Za-z]")
 _DELTA = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.\d+)?\Z")
 _EVERY = re.compile(r"(?:every )?(\d+) ?(minute|hour|day|week|m|h|d|w|min)s?\Z", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -201,7 +202,15 @@ def _of_list(said: Iterable[Any]) -> Rhythm | None:
     return Rhythm(crons=tuple(sorted(set(crons)))) if crons else None
 
 
-def _zone(name: str) -> ZoneInfo | None:
+def _zone(name: str) -> tzinfo | None:
+    """The time zone of a name, or of an offset such as ``UTC+05:30``; None for one there is not."""
+    offset = _OFFSET.match(name)
+    if offset is not None:
+        sign, hours, minutes = offset.groups()
+        ahead = timedelta(hours=int(hours), minutes=int(minutes))
+        if ahead >= timedelta(days=1):
+            return None
+        return timezone(ahead if sign == "+" else -ahead)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -87,11 +87,10 @@ def mute_pipeline(
     at = now or times.now()
     with Reader.open(database).connection() as reading:
         id_, _ = pipelines.find(reading, pipeline)
+
+    def said(connection: Connection) -> None:
+        for what, is_muted in muted.items():
+            expectations.mute(connection, "pipeline", id_, what, is_muted, at)
+
     with session(database) as connection:
-        in_transaction(
-            connection,
-            lambda c: [
-                expectations.mute(c, "pipeline", id_, what, is_muted, at)
-                for what, is_muted in muted.items()
-            ],
-        )
+        in_transaction(connection, said)

@@ -107,7 +107,7 @@ def rounds_of(runs: list[Ran]) -> list[Round]:
 def _cause(latest: Latest, partition_key: str, failed: list[Round], subject: str) -> Cause:
     last, first = failed[0].failed[0], failed[-1].failed[-1]
     times = len(failed)
-    many = f"{times} or more" if len(latest.runs) == MOST and times > 1 else f"{times}"
+    many = f"{times} or more" if len(latest.runs) >= MOST and times > 1 else f"{times}"
     what = f"{last.state} at {when(last.ended_at or last.started_at)}"
     if len(failed[0].failed) > 1:
         what += f" ({len(failed[0].failed)} of {len(failed[0].runs)} in that run)"
@@ -129,7 +129,7 @@ def _cause(latest: Latest, partition_key: str, failed: list[Round], subject: str
         details={
             "state": last.state,
             "consecutive": times,
-            "at_least": times > 1 and len(latest.runs) == MOST,
+            "at_least": times > 1 and len(latest.runs) >= MOST,
             "runs": counted(times, "run"),
             "partition_key": partition_key or None,
             "error_type": last.error_type,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipeledger.store.database import read_json, read_time
-from pipeledger.store.read import thresholds
+from pipeledger.store.read import latest_runs, thresholds
 from pipeledger.store.read.spelled import moment, rows, spelled
 
 _LAST_START = "(SELECT MAX(x.start_date) FROM pipeline_execution x WHERE x.pipeline_id = p.id)"
@@ -39,11 +39,8 @@ _DUE = spelled(
     " p.configuration_hash ORDER BY e.look_at, e.pipeline_id"
 )
 _STARTS = spelled(
-    "SELECT i.id, x.start_date, x.parent_id FROM EACH(ids) i JOIN pipeline_execution x"
-    " ON x.pipeline_id = i.id WHERE x.id IN (SELECT y.id FROM pipeline_execution y"
-    " WHERE y.pipeline_id = i.id AND y.start_date IS NOT NULL"
-    " ORDER BY y.start_date DESC, y.id DESC LIMIT :most)"
-    " ORDER BY i.id, x.start_date DESC"
+    "SELECT x.pipeline_id, x.start_date, x.parent_id FROM EACH(ids) i"
+    " FIRST JOIN pipeline_execution x ON x.id = i.id ORDER BY x.pipeline_id, x.start_date DESC"
 )
 _RUNNING = spelled(
     "SELECT DISTINCT e.pipeline_id FROM EACH(ids) i FIRST JOIN pipeline_execution e"
@@ -90,7 +87,8 @@ def starts(
 ) -> dict[int, list[tuple[datetime, bool]]]:
     """The latest starts of pipelines, the last first, each with whether it ran inside another run."""
     found: dict[int, list[tuple[datetime, bool]]] = {}
-    for id_, started, parent in rows(connection, _STARTS, {"ids": pipeline_ids, "most": most}):
+    ids = latest_runs.started(connection, pipeline_ids, most)
+    for id_, started, parent in rows(connection, _STARTS, {"ids": ids}):
         found.setdefault(id_, []).append((moment(started), parent is not None))
     return found
 

@@ -10,21 +10,19 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from pipeledger.store.database import read_time
+from pipeledger.store.read import latest_runs
 from pipeledger.store.read.spelled import moment, rows, spelled
 
-# A failed one among the latest is all that is asked here: 20 of them settle nearly every pipeline.
 _TOUCHED = spelled(
     "SELECT DISTINCT e.pipeline_id FROM EACH(ids) i FIRST JOIN pipeline_execution e ON e.id = i.id"
     " JOIN pipeline p ON p.id = e.pipeline_id WHERE p.active AND e.state IN ('failed', 'abandoned')"
 )
 _LATEST = spelled(
-    "SELECT i.id, p.namespace_id, e.id, e.run_key, e.previous_run_key, e.state, e.start_date,"
-    " e.end_date, e.parent_id, COALESCE(e.partition_key, ''), e.error_type, e.error_message,"
-    " e.state_detail FROM EACH(ids) i FIRST JOIN pipeline p ON p.id = i.id"
-    " JOIN pipeline_execution e ON e.pipeline_id = p.id WHERE p.active AND e.id IN ("
-    "SELECT x.id FROM pipeline_execution x WHERE x.pipeline_id = i.id AND x.start_date IS NOT NULL"
-    " ORDER BY x.start_date DESC, x.id DESC LIMIT :most)"
-    " ORDER BY i.id, e.start_date DESC, e.id DESC"
+    "SELECT p.id, p.namespace_id, e.id, e.run_key, e.previous_run_key, e.state,"
+    " COALESCE(e.start_date, e.end_date), e.end_date, e.parent_id, COALESCE(e.partition_key, ''),"
+    " e.error_type, e.error_message, e.state_detail FROM EACH(ids) i"
+    " FIRST JOIN pipeline_execution e ON e.id = i.id JOIN pipeline p ON p.id = e.pipeline_id"
+    " WHERE p.active ORDER BY p.id, COALESCE(e.start_date, e.end_date) DESC, e.id DESC"
 )
 
 
@@ -37,6 +35,7 @@ class Ran:
     previous: UUID | None
     state: str
     started_at: datetime
+    """Its end, where nobody knows when it started."""
     ended_at: datetime | None
     parent_id: int | None
     partition_key: str
@@ -60,9 +59,14 @@ def pipelines_that_failed(connection: Connection, ids: Collection[int]) -> list[
 
 
 def latest(connection: Connection, pipeline_ids: Collection[int], most: int) -> list[Latest]:
-    """The latest executions of these pipelines, at most ``most`` of each; of active ones only."""
+    """The latest executions of these pipelines, of active ones only: at most ``most`` of each, and of
+    those that ended without having started as many."""
     found: dict[int, Latest] = {}
-    for row in rows(connection, _LATEST, {"ids": pipeline_ids, "most": most}):
+    ids = [
+        *latest_runs.started(connection, pipeline_ids, most),
+        *latest_runs.never_started(connection, pipeline_ids, most),
+    ]
+    for row in rows(connection, _LATEST, {"ids": ids}):
         run = Ran(
             row[2],
             UUID(str(row[3])),
