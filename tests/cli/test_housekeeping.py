@@ -73,6 +73,7 @@ def test_prune_deletes_old_trees_and_says_how_many(cli: Cli, ledger_url: str) ->
         "trees": 1,
         "executions": 5,
         "kept_trees": 0,
+        "findings": 0,
         "address_closure_rebuilt": False,
     }
     assert cli("prune", "--older-than", "90d", "--keep-last", "0").out == (

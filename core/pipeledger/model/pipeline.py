@@ -133,7 +133,9 @@ class PipelineReport:
             raise InvalidInput(
                 f"watermark kind {self.watermark_kind!r} is unknown; use one of {', '.join(KINDS)}"
             )
-        if self.schedule is not None and rhythm.looks_like_cron(self.schedule):
+        # Of an orchestrator's schedule nothing needs to be checked, nor croniter be imported for it.
+        is_free = self.schedule is not None and "rhythm" not in self.metadata
+        if is_free and self.schedule and rhythm.looks_like_cron(self.schedule):
             rhythm.parse(self.schedule)
         object.__setattr__(self, "occurred_at", times.as_utc(self.occurred_at, "occurred_at"))
         object.__setattr__(self, "metadata", redact(dict(self.metadata)))
