@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeledger.model import times
 from pipeledger.model.errors import InvalidInput
@@ -211,6 +210,8 @@ def _zone(name: str) -> tzinfo | None:
         if ahead >= timedelta(days=1):
             return None
         return timezone(ahead if sign == "+" else -ahead)
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
