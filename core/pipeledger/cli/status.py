@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,10 +97,18 @@ def _watch(cli: Context, namespace: str | None, every: float, as_json: bool) -> 
     from rich.live import Live
     from rich.text import Text
 
+    stopped: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        # Remembered as well: an interrupt that comes while something is closed may be swallowed there.
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
     shown: RenderableType = Text("")
     with Live(shown, console=cli.console, screen=True, auto_refresh=False) as live:
         try:
-            while True:
+            while not stopped:
                 began = time.monotonic()
                 try:
                     shown = _screen(cli, _read(cli, namespace), _spool(cli))
@@ -109,3 +118,5 @@ def _watch(cli: Context, namespace: str | None, every: float, as_json: bool) -> 
                 time.sleep(max(every, LOAD * (time.monotonic() - began)))
         except KeyboardInterrupt:
             pass
+        finally:
+            signal.signal(signal.SIGINT, before)
