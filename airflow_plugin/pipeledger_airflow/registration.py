@@ -96,6 +96,7 @@ def declarations(
                 max_active_runs=attribute(dag, "max_active_runs"),
                 deployment=configuration.deployment,
                 rhythm=read(lambda: rhythm_of(dag.timetable)),
+                rhythm_until=read(lambda: dag.end_date and times.isoformat(dag.end_date)),
             ),
             schedule=schedule_of(dag),
             dependencies=tuple(

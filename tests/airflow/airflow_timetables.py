@@ -73,18 +73,20 @@ class Mondays(Timetable):
         return {"expression": "0 5 * * *", "timezone": "UTC"}
 
 
-def declared(schedule: Any) -> dict[str, Any]:
+def declared(schedule: Any, **more: Any) -> dict[str, Any]:
     start = pendulum.datetime(2026, 1, 1, tz=BERLIN)
-    dag = DAG("x", schedule=schedule, start_date=start, max_active_runs=1)
+    dag = DAG("x", schedule=schedule, start_date=start, max_active_runs=1, **more)
     stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     report = declarations(stored, api.DagVersionRow(1, times.now()), Configuration.of(Settings()))[
         0
     ]
-    return {"schedule": report.schedule, "rhythm": report.metadata.get("rhythm")}
+    said = {name: report.metadata.get(name) for name in ("rhythm", "rhythm_until")}
+    return {"schedule": report.schedule, **said}
 
 
 def main() -> None:
     found = {name: declared(schedule) for name, schedule in SCHEDULES.items()}
+    found["ended"] = declared("0 5 * * *", end_date=pendulum.datetime(2026, 2, 1, tz=BERLIN))
     # Airflow stores these by their names alone: they are read as they are.
     events = EventsTimetable([pendulum.datetime(2026, 1, 1)])
     for name, timetable in (("events", events), ("of a user", Mondays())):

@@ -66,6 +66,11 @@ def test_what_cannot_be_told_is_left_out(declared: Any, timetable: str) -> None:
     assert declared[timetable]["rhythm"] is None
 
 
+def test_a_dag_that_ends_is_expected_until_then(declared: Any) -> None:
+    assert declared["ended"]["rhythm_until"] == "2026-01-31T23:00:00.000000Z"
+    assert declared["cron"]["rhythm_until"] is None
+
+
 def test_every_cron_text_is_there_for_programs(declared: Any) -> None:
     assert declared["crons"]["rhythm"] == [
         {"cron": "0 5 * * *", "timezone": "Europe/Berlin"},

@@ -110,6 +110,13 @@ def test_another_schedule_counts_from_when_it_was_declared(runs: Runs) -> None:
     assert missing.since == SIX + 12 * HOUR
 
 
+def test_a_schedule_that_has_ended_is_not_waited_for(runs: Runs) -> None:
+    said = {"rhythm": [{"cron": "0 6 * * *"}], "rhythm_until": "2026-03-10T00:00:00Z"}
+    runs.declare("load", schedule="0 6 * * *", metadata=said)
+    runs.run("load", SIX - DAY, SIX - DAY + MINUTE)
+    assert runs.found(CHECK, now=SIX + 3 * DAY) == []
+
+
 def test_an_interval_counts_from_the_last_run(runs: Runs) -> None:
     runs.declare("load", schedule="1:00:00")
     runs.run("load", SIX + 17 * MINUTE)

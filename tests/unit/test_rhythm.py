@@ -73,6 +73,19 @@ def test_the_metadata_of_an_integration_says_it_with_its_time_zone() -> None:
     assert rhythm.of("Asset") is None and rhythm.of(None) is None
 
 
+def test_nothing_is_expected_after_a_rhythm_has_ended() -> None:
+    said = {"rhythm": [{"cron": "0 5 * * *"}], "rhythm_until": "2026-01-02T12:00:00Z"}
+    found = rhythm.of("0 5 * * *", said)
+    assert found is not None
+    assert found.ticks(at("2026-01-01T00:00"), at("2026-01-09T00:00")) == [
+        at("2026-01-01T05:00"),
+        at("2026-01-02T05:00"),
+    ]
+    early = timedelta(minutes=5)
+    assert found.expected_after(at("2026-01-01T05:00"), early) is not None
+    assert found.expected_after(at("2026-01-02T05:00"), early) is None
+
+
 def test_an_hour_that_the_clocks_repeat_is_meant_once() -> None:
     once = rhythm.parse("30 2 * * * Europe/Berlin")
     ticks = once.ticks(at("2026-10-24T12:00"), at("2026-10-26T12:00"))

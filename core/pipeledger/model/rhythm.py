@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -38,14 +38,19 @@ _MOST_TICKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Expected at every tick of any of ``crons`` (text, time zone), or ``interval`` after the last."""
+    """Expected at every tick of any of ``crons`` (text, time zone), or ``interval`` after the last.
+
+    Nothing is expected after ``until``.
+    """
 
     crons: tuple[tuple[str, str], ...] = ()
     interval: timedelta | None = None
+    until: datetime | None = None
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first tick later than ``moment``, in UTC; None where no tick ever comes."""
-        return next(iter(self._following(moment, 1)), None)
+        """The first tick later than ``moment``, in UTC; None where no tick comes any more."""
+        tick = next(iter(self._following(moment, 1)), None)
+        return None if tick is None or (self.until and tick > self.until) else tick
 
     def expected_after(
         self, start: datetime, early: timedelta
@@ -54,6 +59,12 @@ class Rhythm:
 
         A run may begin ``early`` before its tick, at most half the period. None where none comes.
         """
+        found = self._expected_after(start, early)
+        return None if found is None or (self.until and found[0] > self.until) else found
+
+    def _expected_after(
+        self, start: datetime, early: timedelta
+    ) -> tuple[datetime, timedelta] | None:
         if self.interval is not None:
             return start + self.interval, self.interval
         ticks = self._following(start, 2)
@@ -62,7 +73,7 @@ class Rhythm:
         period = ticks[1] - ticks[0]
         if ticks[0] - start > min(early, period / 2):
             return ticks[0], period
-        following = self.after(ticks[1])
+        following = next(iter(self._following(ticks[1], 1)), None)
         return ticks[1], period if following is None else following - ticks[1]
 
     def ticks(self, start: datetime, end: datetime) -> list[datetime]:
@@ -103,14 +114,15 @@ def of(schedule: str | None, metadata: Mapping[str, Any] | None = None) -> Rhyth
     """The rhythm of a declared pipeline; None where it has none that tells when it comes.
 
     ``metadata`` may hold it for programs, as the integrations write it: ``rhythm`` is a list of
-    ``{"cron": ..., "timezone": ...}`` or of one ``{"interval_seconds": ...}``. What cannot be read
-    is no rhythm: orchestrators have words of their own ("Asset", "Never, external triggers only").
+    ``{"cron": ..., "timezone": ...}`` or of one ``{"interval_seconds": ...}``, ``rhythm_until`` the
+    time after which nothing is expected any more. What cannot be read is no rhythm: orchestrators
+    have words of their own ("Asset", "Never, external triggers only").
     """
     said = (metadata or {}).get("rhythm")
     if isinstance(said, list) and said:
         found = _of_list(said)
         if found is not None:
-            return found
+            return replace(found, until=_until((metadata or {}).get("rhythm_until")))
     if not schedule:
         return None
     try:
@@ -199,6 +211,13 @@ def _of_list(said: Iterable[Any]) -> Rhythm | None:
         except InvalidInput:
             return None
     return Rhythm(crons=tuple(sorted(set(crons)))) if crons else None
+
+
+def _until(said: object) -> datetime | None:
+    try:
+        return times.parse(said, "rhythm_until") if isinstance(said, str) else None
+    except InvalidInput:
+        return None
 
 
 def _zone(name: str) -> tzinfo | None:
