@@ -49,6 +49,15 @@ def test_one_finding_counts_the_runs_that_did_not_come_and_is_over_when_one_does
     assert again.id != first.id and again.since == SIX + 4 * HOUR
 
 
+def test_a_pipeline_that_has_long_been_missing_says_so_without_counting_on(runs: Runs) -> None:
+    runs.declare("load", schedule="* * * * *")
+    runs.run("load", SIX - DAY, SIX - DAY + MINUTE)
+    (first,) = runs.found(CHECK, now=SIX)
+    assert "more than 100 expected runs in a row" in first.message
+    (later,) = runs.found(CHECK, now=SIX + DAY)
+    assert (later.id, later.updated_at) == (first.id, first.updated_at)
+
+
 def test_a_run_a_little_early_is_the_expected_one(runs: Runs) -> None:
     runs.declare("load", schedule="0 6 * * *")
     runs.run("load", SIX - DAY)

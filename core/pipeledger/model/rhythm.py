@@ -33,7 +33,8 @@ _ZONE = re.compile(r"UTC\Z|UTC[+-]\d\d:\d\d\Z|[A-Za-z]\w*/[A-Za-z]")
 _DELTA = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.\d+)?\Z")
 _EVERY = re.compile(r"(?:every )?(\d+) ?(minute|hour|day|week|m|h|d|w|min)s?\Z", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_MOST_TICKS = 1_000
+MOST_TICKS = 100
+"""How many ticks are counted: each is worked out, and who waits for more knows enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,10 @@ class Rhythm:
         return ticks[1], period if following is None else following - ticks[1]
 
     def ticks(self, start: datetime, end: datetime) -> list[datetime]:
-        """The ticks later than ``start`` and not later than ``end``; at most a thousand."""
+        """The ticks later than ``start`` and not later than ``end``; at most a hundred."""
         found: list[datetime] = []
         tick = self.after(start)
-        while tick is not None and tick <= end and len(found) < _MOST_TICKS:
+        while tick is not None and tick <= end and len(found) < MOST_TICKS:
             found.append(tick)
             tick = self.after(tick)
         return found

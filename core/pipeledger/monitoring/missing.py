@@ -137,6 +137,8 @@ def _judged_late(
     passed = len(rhythm.ticks(expected_at, now - grace)) + 1
     still = ", and that run has not ended" if is_running else ""
     many = "" if passed == 1 else f"; {counted(passed, 'expected run')} in a row"
+    if passed > rhythms.MOST_TICKS:
+        many = f"; more than {rhythms.MOST_TICKS} expected runs in a row"
     message = f"expected {when(expected_at)}{_since(pipeline)}{still}{many} ({rhythm})"
     said = {
         "rhythm": str(rhythm),

@@ -36,7 +36,7 @@ class FindingFilter:
     """Which findings are wanted; what is None does not matter.
 
     ``checks``, ``severity`` (at least), ``namespace``, ``pipeline`` (with ``namespace``), ``address``
-    (a name, whole), ``run_key``. ``resolved``: also those whose cause is gone, since ``since``.
+    (a name, whole). ``resolved``: also those whose cause is gone, since ``since``.
     """
 
     checks: Collection[str] = ()
@@ -44,7 +44,6 @@ class FindingFilter:
     namespace: str | None = None
     pipeline: PipelineRef | None = None
     address: Address | None = None
-    run_key: UUID | None = None
     resolved: bool = False
     since: datetime | None = None
     ids: Collection[int] | None = None
@@ -60,13 +59,6 @@ def find(connection: Connection, wanted: FindingFilter, limit: int = 1_000) -> l
     )
     found = rows(connection, spelled(sql), {**values, "most": limit})
     return [_finding(row) for row in found]
-
-
-def count(connection: Connection, wanted: FindingFilter) -> dict[str, int]:
-    """How many findings there are of each check."""
-    where, values = _where(wanted)
-    sql = f"SELECT f.check_name, COUNT(*) FROM finding f{_FROM} WHERE {' AND '.join(where)} GROUP BY 1"
-    return {check: int(number) for check, number in rows(connection, spelled(sql), values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +106,6 @@ def _where(wanted: FindingFilter) -> tuple[list[str], dict[str, Value]]:
         where.append("a.namespace = :address_namespace AND a.name = :address_name")
         values["address_namespace"] = wanted.address.namespace
         values["address_name"] = wanted.address.name
-    if wanted.run_key is not None:
-        where.append("f.run_key = :run_key")
-        values["run_key"] = str(wanted.run_key)
     if wanted.since is not None:
         where.append("f.opened_at >= :since")
         values["since"] = wanted.since
