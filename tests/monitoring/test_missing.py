@@ -142,6 +142,23 @@ def test_a_pipeline_that_is_usually_late_is_waited_for(runs: Runs) -> None:
     assert len(runs.found(CHECK, now=SIX + 3 * HOUR)) == 1
 
 
+def test_a_pipeline_becomes_known_for_being_late_and_for_being_so_no_longer(runs: Runs) -> None:
+    def day(number: int, late: timedelta) -> bool:
+        """A day on which it comes so late; whether it was missing shortly before."""
+        tick = SIX + number * DAY
+        is_missing = bool(runs.found(CHECK, now=tick + late - MINUTE)) if late else False
+        runs.run("load", tick + late, tick + late + MINUTE)
+        runs.check(CHECK, now=tick + late + 2 * MINUTE)
+        return is_missing
+
+    runs.declare("load", at=SIX - DAY, schedule="0 6 * * *")
+    missing = [day(number, 90 * MINUTE) for number in range(20)]
+    assert missing[0] and not any(missing[16:])
+    assert not any(day(number, timedelta()) for number in range(20, 60))
+    (found,) = runs.found(CHECK, now=SIX + 60 * DAY + 70 * MINUTE)
+    assert found.since == SIX + 60 * DAY
+
+
 def test_clocks_that_are_put_back_or_forward_raise_no_alarm(runs: Runs) -> None:
     runs.declare("load", at=SIX - 200 * DAY, schedule="30 2 * * * Europe/Berlin")
     for day in (datetime(2026, 3, 29, tzinfo=UTC), datetime(2025, 10, 26, tzinfo=UTC)):

@@ -7,7 +7,7 @@ so a look costs what is due, and neither the number of pipelines nor their histo
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -37,7 +37,8 @@ AGAIN = timedelta(days=1)
 GIVEN_UP = timedelta(days=7)
 """How long a learned rhythm is waited for, and at least three periods: then it was retired."""
 USUAL = "usually_late_seconds"
-"""Where an expectation keeps how late its pipeline usually comes, once that was asked."""
+ASKED_FOR = "usually_late_asked_for"
+"""Where an expectation keeps how late its pipeline usually comes, and for which run that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class Ticking:
 
     @property
     def needs_history(self) -> bool:
-        """Whether it has not been asked yet how late this pipeline usually is."""
-        return USUAL not in self.pipeline.details
+        """Whether it has not been asked yet, for this run, how late this pipeline usually is."""
+        return self.pipeline.details.get(ASKED_FOR) != times.isoformat(self.expected_at)
 
 
 def look(moment: Moment) -> Look:
@@ -115,9 +116,12 @@ def _ticking(pipeline: Expected, rhythm: Rhythm) -> Ticking | None:
     if found is None:
         return None
     expected, period = found
-    usual = timedelta(seconds=float(pipeline.details.get(USUAL, 0)))
     margin = max(LEAST_GRACE, min(MOST_GRACE, period / 10))
-    return Ticking(pipeline, rhythm, expected, usual + margin + rhythm.slack(expected))
+    ticking = Ticking(pipeline, rhythm, expected, margin + rhythm.slack(expected))
+    if ticking.needs_history:
+        return ticking
+    usual = timedelta(seconds=float(pipeline.details.get(USUAL, 0)))
+    return replace(ticking, grace=ticking.grace + usual)
 
 
 def _judged_late(
@@ -129,7 +133,7 @@ def _judged_late(
     grace = ticking.grace
     if ticking.needs_history:
         usual = _usually_late([start for start, _ in starts], rhythm)
-        details[USUAL] = usual.total_seconds()
+        details = {USUAL: usual.total_seconds(), ASKED_FOR: times.isoformat(expected_at)}
         grace += usual
     expectation = _expect_ticking(ticking, grace, details)
     if expected_at + grace > now or pipeline.is_muted:
